@@ -1,0 +1,65 @@
+// Lemma's engine: loads one model and answers chat requests, streaming thought and answer.
+// Owner: one thread makes it, calls load(), start(), step() and unload(), and destroys it.
+// cancel() and endThought() may be called from any thread. No Qt, no storage, no clock but the steady one.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "engine/api/types.h"
+#include "kernels/api/result.h"
+
+namespace lemma {
+
+class Model;
+
+struct LoadOptions {
+  std::string path;
+  int context = 0;          // tokens; 0 = what the model allows, at most 8192
+  int batch = 512;          // most rows of one forward pass
+  int threads = 0;          // generation; 0 = all cores
+  int promptThreads = 0;    // prompts; 0 = as threads
+  std::string kvType = "f16";       // f16, q8_0, f32
+  std::string backend = "cpu";      // an entry of backendList()
+  std::string target;               // cpu: force an instruction set
+  bool vocabularyOnly = false;      // tokenizer and metadata, no weights
+};
+
+struct LoadProgress {
+  uint64_t bytesDone = 0, bytesTotal = 0;
+};
+
+class Engine {
+ public:
+  using Sink = std::function<void(const StreamEvent&)>;
+
+  Engine();
+  ~Engine();
+
+  // Replaces the loaded model only when the new one is ready; on failure the old one stays.
+  Result<ModelInfo> load(const LoadOptions& options, const std::function<void(LoadProgress)>& progress = {},
+                         std::stop_token stop = {});
+  void unload();
+  const Model* model() const;
+  Model* model();
+
+  // Queues a request; the sink is called from step(), last with Finished or Failed.
+  RequestId start(ChatRequest request, Sink sink);
+  // Does one piece of work (a chunk of prompt, or one token for each running answer). False when nothing is left to do.
+  bool step();
+
+  void cancel(RequestId id);      // what was generated stays; Finished says cancelled
+  void endThought(RequestId id);  // "Answer now": closes the thought at the next whole code point
+
+  // Tokens that the rendered conversation takes, for the context meter.
+  Result<int> countTokens(const ChatRequest& request) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace lemma

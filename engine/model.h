@@ -1,0 +1,72 @@
+// A loaded model: its weights (mapped), tokenizer, chat template, KV cache and compiled programs.
+// Owner: the engine's thread (lemma-cli: the main thread). forward() is the only thing that computes.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "engine/api/engine.h"
+#include "engine/api/types.h"
+#include "kernels/api/backend.h"
+
+namespace lemma {
+
+class Tokenizer;
+class ChatTemplate;
+class KvCache;
+struct GgufHeader;
+
+// One forward pass: structure of arrays; rows of several sequences may mix. Positions of a sequence follow on
+// without gaps from what its cache holds.
+struct Batch {
+  std::vector<Token> token;
+  std::vector<int32_t> pos;
+  std::vector<SeqId> seq;
+  std::vector<uint8_t> wantLogits;
+  void clear();
+  void add(Token t, int32_t p, SeqId s, bool logits);
+  int size() const { return int(token.size()); }
+};
+
+struct LogitsView {
+  std::span<const float> data;  // [wanted rows, vocabulary], dies at the next forward()
+  int vocabulary = 0;
+  std::span<const float> row(int i) const { return data.subspan(size_t(i) * vocabulary, vocabulary); }
+  std::span<float> mutableRow(int i) const;  // the sampler may work in place
+};
+
+class Model {
+ public:
+  static Result<std::unique_ptr<Model>> load(const LoadOptions& options, const std::function<void(LoadProgress)>& progress = {},
+                                             std::stop_token stop = {});
+  ~Model();
+
+  const ModelInfo& info() const;
+  const GgufHeader& header() const;
+  const Tokenizer* tokenizer() const;        // null where the file has none
+  const std::string& chatTemplateSource() const;  // empty where the file has none
+
+  // At most LoadOptions::batch rows. Reserves cache pages for new positions (Err::contextFull when none are left).
+  Result<LogitsView> forward(const Batch& batch, const CancelFlag& cancel);
+
+  // The KV cache by page table: many sequences; truncate keeps the first `length` positions, drop forgets all.
+  SeqId newSequence();
+  void truncate(SeqId seq, int length);
+  void drop(SeqId seq);
+  int length(SeqId seq) const;
+  Result<SeqId> fork(SeqId seq, int length);  // a copy that shares nothing afterwards
+
+  std::vector<DeviceInfo> devices() const;
+  uint64_t privateBytes() const;  // cache, buffers: what was allocated beside the mapped file
+
+ private:
+  Model();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace lemma

@@ -1,0 +1,45 @@
+# Compiler settings and the few helpers that every folder uses.
+# Loaded once by the root CMakeLists.txt.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+find_program(LEMMA_CCACHE ccache)
+if(LEMMA_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${LEMMA_CCACHE})
+endif()
+
+# Results must not depend on the compiler's taste for fused multiply-add; kernels that want it say so by intrinsics.
+add_compile_options(-ffp-contract=off)
+if(LEMMA_SANITIZE)
+  add_compile_options(-fsanitize=${LEMMA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${LEMMA_SANITIZE})
+endif()
+
+find_package(Threads REQUIRED)
+find_path(LEMMA_EXPECTED_INCLUDE tl/expected.hpp REQUIRED)
+
+# lemma_own_code(target): warnings for our own code; not for what moc and qmlcachegen write.
+function(lemma_own_code target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers)
+  if(LEMMA_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+endfunction()
+
+# lemma_library(name LINK libs...): a static library of every .cpp below the current folder.
+function(lemma_library name)
+  cmake_parse_arguments(A "" "" "LINK;EXCLUDE" ${ARGN})
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  foreach(pattern ${A_EXCLUDE})
+    list(FILTER files EXCLUDE REGEX ${pattern})
+  endforeach()
+  add_library(${name} STATIC ${files})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
+  target_link_libraries(${name} PUBLIC ${A_LINK} Threads::Threads)
+  lemma_own_code(${name})
+endfunction()

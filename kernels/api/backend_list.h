@@ -1,0 +1,31 @@
+// The backends of this build and how to make one. Constant data, any thread.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "kernels/api/backend.h"
+
+namespace lemma {
+
+struct BackendOptions {
+  DeviceId id{};
+  int threads = 0;        // generation; 0 = as many as the machine has cores
+  int promptThreads = 0;  // prompts; 0 = as threads
+  std::string target;     // cpu: force one of cpuTargets(), empty = the best this machine can run
+};
+
+struct BackendEntry {
+  std::string_view name;  // "reference", "cpu"
+  Result<std::unique_ptr<Backend>> (*make)(const BackendOptions&);
+};
+
+std::span<const BackendEntry> backendList();
+const BackendEntry* backendEntry(std::string_view name);  // null = not in this build
+
+// Instruction-set targets of the cpu backend that this machine can run, best last ("scalar", "sse4", "avx2", "avx512", "vnni").
+std::span<const std::string_view> cpuTargets();
+
+}  // namespace lemma

@@ -1,0 +1,38 @@
+// Element types of tensors, numbered as in GGUF (ggml's gguf.md), and the table of what each needs.
+// Constant data, any thread. One format = one header in kernels/quant; type_table.cpp collects them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace lemma {
+
+enum class Type : uint32_t {
+  F32 = 0, F16 = 1, Q4_0 = 2, Q4_1 = 3, Q5_0 = 6, Q5_1 = 7, Q8_0 = 8,
+  Q2_K = 10, Q3_K = 11, Q4_K = 12, Q5_K = 13, Q6_K = 14,
+  I8 = 24, I16 = 25, I32 = 26, I64 = 27, F64 = 28, BF16 = 30,
+};
+
+struct TypeInfo {
+  Type type;
+  std::string_view name;
+  int block;       // elements in a block; rows are whole blocks
+  int blockBytes;  // bytes of a block
+  // scalar decode of n elements (n a multiple of block), the oracle; null for types that hold no weights
+  void (*decode)(const std::byte* blocks, float* out, int64_t n);
+  // scalar encode of n elements; null where the format is only read
+  void (*encode)(const float* in, std::byte* blocks, int64_t n);
+};
+
+// Every type this build knows; a type that is not in it is refused by the loader with its number.
+std::span<const TypeInfo> typeTable();
+const TypeInfo* typeInfo(Type type);             // null = unknown
+const TypeInfo* typeInfo(std::string_view name); // null = unknown
+
+// Bytes of one row of n elements; nullopt where n is not whole blocks or the type is unknown.
+std::optional<uint64_t> rowBytes(Type type, int64_t n);
+
+}  // namespace lemma
