@@ -11,6 +11,13 @@ function(lemma_generated_table target folder type prefix function header)
     string(APPEND decls "extern ${type} ${prefix}${name};\n")
     string(APPEND rows "    &${prefix}${name},\n")
   endforeach()
+  if(rows)
+    set(table "static ${type}* const kTable[] = {\n${rows}};")
+    set(result kTable)
+  else()
+    set(table "")
+    set(result "{}")
+  endif()
   set(out ${CMAKE_CURRENT_BINARY_DIR}/${function}.gen.cpp)
   file(CONFIGURE OUTPUT ${out} @ONLY CONTENT
 "// Written by CMake from the files in @folder@.
@@ -18,9 +25,8 @@ function(lemma_generated_table target folder type prefix function header)
 #include \"@header@\"
 namespace lemma {
 @decls@
-static ${type}* const kTable[] = {
-@rows@};
-std::span<${type}* const> @function@() { return kTable; }
+@table@
+std::span<${type}* const> @function@() { return @result@; }
 }  // namespace lemma
 ")
   target_sources(${target} PRIVATE ${out})
