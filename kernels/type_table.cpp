@@ -35,11 +35,46 @@ constexpr TypeInfo plain(Type type, std::string_view name, int bytes) {
   return {type, name, 1, bytes, nullptr, nullptr};
 }
 
+// Formats of which this build knows only the block's size, so that a file that holds them can be inspected. One
+// leaves this list when its header comes to kernels/quant.
+constexpr TypeInfo sizeOnly(Type type, std::string_view name, int block, int blockBytes) {
+  return {type, name, block, blockBytes, nullptr, nullptr};
+}
+
 constexpr TypeInfo kTypes[] = {
-    weights<F32>(Type::F32, "F32"),    weights<F16>(Type::F16, "F16"),    weights<BF16>(Type::BF16, "BF16"),
-    weights<Q8_0>(Type::Q8_0, "Q8_0"), weights<Q4_0>(Type::Q4_0, "Q4_0"), weights<Q4_1>(Type::Q4_1, "Q4_1"),
-    plain(Type::I8, "I8", 1),          plain(Type::I16, "I16", 2),        plain(Type::I32, "I32", 4),
-    plain(Type::I64, "I64", 8),        plain(Type::F64, "F64", 8),
+    weights<F32>(Type::F32, "F32"),
+    weights<F16>(Type::F16, "F16"),
+    weights<BF16>(Type::BF16, "BF16"),
+    weights<Q8_0>(Type::Q8_0, "Q8_0"),
+    weights<Q4_0>(Type::Q4_0, "Q4_0"),
+    weights<Q4_1>(Type::Q4_1, "Q4_1"),
+    plain(Type::I8, "I8", 1),
+    plain(Type::I16, "I16", 2),
+    plain(Type::I32, "I32", 4),
+    plain(Type::I64, "I64", 8),
+    plain(Type::F64, "F64", 8),
+    sizeOnly(Type::Q5_0, "Q5_0", 32, 22),
+    sizeOnly(Type::Q5_1, "Q5_1", 32, 24),
+    sizeOnly(Type::Q8_1, "Q8_1", 32, 36),
+    sizeOnly(Type::Q2_K, "Q2_K", 256, 84),
+    sizeOnly(Type::Q3_K, "Q3_K", 256, 110),
+    sizeOnly(Type::Q4_K, "Q4_K", 256, 144),
+    sizeOnly(Type::Q5_K, "Q5_K", 256, 176),
+    sizeOnly(Type::Q6_K, "Q6_K", 256, 210),
+    sizeOnly(Type::Q8_K, "Q8_K", 256, 292),
+    sizeOnly(Type::IQ2_XXS, "IQ2_XXS", 256, 66),
+    sizeOnly(Type::IQ2_XS, "IQ2_XS", 256, 74),
+    sizeOnly(Type::IQ3_XXS, "IQ3_XXS", 256, 98),
+    sizeOnly(Type::IQ1_S, "IQ1_S", 256, 50),
+    sizeOnly(Type::IQ4_NL, "IQ4_NL", 32, 18),
+    sizeOnly(Type::IQ3_S, "IQ3_S", 256, 110),
+    sizeOnly(Type::IQ2_S, "IQ2_S", 256, 82),
+    sizeOnly(Type::IQ4_XS, "IQ4_XS", 256, 136),
+    sizeOnly(Type::IQ1_M, "IQ1_M", 256, 56),
+    sizeOnly(Type::TQ1_0, "TQ1_0", 256, 54),
+    sizeOnly(Type::TQ2_0, "TQ2_0", 256, 66),
+    sizeOnly(Type::MXFP4, "MXFP4", 32, 17),
+    sizeOnly(Type::NVFP4, "NVFP4", 64, 36),
 };
 
 }  // namespace

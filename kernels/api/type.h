@@ -12,8 +12,10 @@ namespace lemma {
 
 enum class Type : uint32_t {
   F32 = 0, F16 = 1, Q4_0 = 2, Q4_1 = 3, Q5_0 = 6, Q5_1 = 7, Q8_0 = 8,
-  Q2_K = 10, Q3_K = 11, Q4_K = 12, Q5_K = 13, Q6_K = 14,
-  I8 = 24, I16 = 25, I32 = 26, I64 = 27, F64 = 28, BF16 = 30,
+  Q8_1 = 9, Q2_K = 10, Q3_K = 11, Q4_K = 12, Q5_K = 13, Q6_K = 14, Q8_K = 15,
+  IQ2_XXS = 16, IQ2_XS = 17, IQ3_XXS = 18, IQ1_S = 19, IQ4_NL = 20, IQ3_S = 21, IQ2_S = 22, IQ4_XS = 23,
+  I8 = 24, I16 = 25, I32 = 26, I64 = 27, F64 = 28, IQ1_M = 29, BF16 = 30,
+  TQ1_0 = 34, TQ2_0 = 35, MXFP4 = 39, NVFP4 = 40,
 };
 
 struct TypeInfo {
@@ -21,13 +23,14 @@ struct TypeInfo {
   std::string_view name;
   int block;       // elements in a block; rows are whole blocks
   int blockBytes;  // bytes of a block
-  // scalar decode of n elements (n a multiple of block), the oracle; null for types that hold no weights
+  // scalar decode of n elements (n a multiple of block), the oracle; null for types that hold no weights or that
+  // this build only knows the size of: files of them can be inspected, not run
   void (*decode)(const std::byte* blocks, float* out, int64_t n);
   // scalar encode of n elements; null where the format is only read
   void (*encode)(const float* in, std::byte* blocks, int64_t n);
 };
 
-// Every type this build knows; a type that is not in it is refused by the loader with its number.
+// Every type that GGUF defines; a type that is not in it is refused by the parser with its number.
 std::span<const TypeInfo> typeTable();
 const TypeInfo* typeInfo(Type type);             // null = unknown
 const TypeInfo* typeInfo(std::string_view name); // null = unknown
