@@ -36,6 +36,9 @@ TEST(QuantVectors, decodeAndEncodeBitwise) {
     if (!type) continue;  // a format this build does not know is refused by the loader
     const std::string name(type->name);
     SCOPED_TRACE(name);
+    EXPECT_EQ(type->block, entry.at("block").get<int>());
+    EXPECT_EQ(type->blockBytes, entry.at("bytes_per_block").get<int>());
+    if (!type->decode) continue;  // only its size is known
     const std::vector<std::byte> blocks = test::readBytes(vectors() / (name + ".bin"));
     const test::Npy expected = test::readNpy(vectors() / (name + ".npy"));
     const auto n = int64_t(expected.data.size());
