@@ -1,0 +1,55 @@
+// What the window asks of the store of conversations: the list, one thread, rename, delete, undo.
+// Owner: app implements it over storage; ui/scripted in memory. The sidebar and the chat page call it.
+// UI thread only, calls and signals alike. No call blocks: answers come as signals.
+#pragma once
+
+#include <QObject>
+
+#include "ui/ports/chat_values.h"
+
+namespace lemma::ui {
+
+class HistoryPort : public QObject {
+  Q_OBJECT
+
+ public:
+  using QObject::QObject;
+
+  // Asks for listed(). Called once, when the window starts.
+  virtual void list() = 0;
+
+  // Asks for loaded(): the shown path of the conversation.
+  virtual void load(const QString& conversationId) = 0;
+
+  // Followed by conversationChanged().
+  virtual void rename(const QString& conversationId, const QString& title) = 0;
+
+  // Into the bin; followed by conversationRemoved(). A running answer in it is stopped first.
+  virtual void remove(const QString& conversationId) = 0;
+
+  // Out of the bin again, with everything it had; followed by conversationChanged().
+  virtual void restore(const QString& conversationId) = 0;
+
+  // Shows the previous (-1) or next (+1) sibling of that answer, with what is below it; loaded() follows.
+  // Past either end nothing happens.
+  virtual void showVersion(const QString& conversationId, const QString& answerId, int step) = 0;
+
+ signals:
+  // Every conversation that is not in the bin, newest first.
+  void listed(const QList<lemma::ui::Conversation>& conversations);
+
+  // A conversation that is new, or whose title or time changed. Touching one moves it to the top.
+  void conversationChanged(const lemma::ui::Conversation& conversation);
+
+  void conversationRemoved(const QString& conversationId);
+
+  // The shown path from the first question to the current leaf. Also sent unasked when the path changes
+  // (regenerate, showVersion). An answer that is streaming right now comes with the parts it has so far.
+  void loaded(const QString& conversationId, const QList<lemma::ui::Message>& messages);
+
+  // Something of the above could not be done. One sentence: what happened, and what to do next.
+  // conversationId may be empty (the list).
+  void failed(const QString& conversationId, const QString& sentence);
+};
+
+}  // namespace lemma::ui
