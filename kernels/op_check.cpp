@@ -1,0 +1,179 @@
+#include "kernels/api/op_check.h"
+
+#include <string>
+
+namespace lemma {
+namespace {
+
+// Collects the first thing that is wrong with one op.
+class Checker {
+ public:
+  explicit Checker(const Op& op) : op_(op) {}
+
+  void require(bool holds, const char* what) {
+    if (!holds && !wrong_) wrong_ = what;
+  }
+
+  // Whole blocks one after another in a row; rows may be apart.
+  void activation(const TensorView& v, const char* what) {
+    require(v.rank >= 1 && v.rank <= 2 && v.type == Type::F32 && v.nb[0] == 4 && v.ne[0] > 0 && v.ne[1] > 0, what);
+    require(v.nb[1] >= v.ne[0] * 4 && v.nb[1] % 4 == 0, what);
+  }
+
+  void weight(const TensorView& v, const char* what) {
+    const TypeInfo* info = typeInfo(v.type);
+    require(
+        v.rank >= 1 && info && info->decode && v.ne[0] > 0 && v.ne[0] % info->block == 0 && v.nb[0] == info->blockBytes,
+        what);
+  }
+
+  void pool(const TensorView& v, int64_t dim, const char* what) {
+    require(v.type == Type::F32 || v.type == Type::F16 || v.type == Type::Q8_0, what);
+    weight(v, what);
+    require(v.rank == 4 && v.ne[0] == dim && v.ne[1] > 0 && v.ne[2] == op_.p.kvHeads && v.ne[3] > 0, what);
+  }
+
+  void heads() {
+    require(op_.p.kvHeads > 0 && op_.p.headDim > 0 && op_.p.vDim > 0, "its heads or their dims are zero");
+  }
+
+  Result<void> result() const {
+    if (!wrong_) return {};
+    return fail(Err::badValue, "op " + std::string(name(op_.kind)) + ": " + wrong_);
+  }
+
+ private:
+  const Op& op_;
+  const char* wrong_ = nullptr;
+};
+
+void checkMatMul(Checker& c, const Op& op) {
+  c.activation(op.in[0], "its input is not F32 rows");
+  c.weight(op.in[1], "its weight has no format that decodes");
+  c.activation(op.out[0], "its output is not F32 rows");
+  c.require(op.in[1].rank == 2 && op.in[0].ne[0] == op.in[1].ne[0] && op.out[0].ne[0] == op.in[1].ne[1],
+            "the weight's shape is not {inputs, outputs}");
+  if (!op.in[2].empty()) {
+    c.weight(op.in[2], "its bias has no format that decodes");
+    c.require(op.in[2].ne[0] == op.out[0].ne[0], "the bias is not as long as the output");
+  }
+  if (!op.in[3].empty()) {
+    c.activation(op.in[3], "its residual is not F32 rows");
+    c.require(op.in[3].ne[0] == op.out[0].ne[0], "the residual is not as wide as the output");
+  }
+}
+
+void checkRmsNorm(Checker& c, const Op& op) {
+  c.activation(op.in[0], "its input is not F32 rows");
+  c.weight(op.in[1], "its weight has no format that decodes");
+  c.activation(op.out[0], "its output is not F32 rows");
+  const int64_t dim = op.p.headDim > 0 ? op.p.headDim : op.in[0].ne[0];
+  c.require(op.in[1].ne[0] == dim && op.in[0].ne[0] % dim == 0 && op.out[0].ne[0] == op.in[0].ne[0],
+            "the weight is not as long as what it scales");
+}
+
+void checkRope(Checker& c, const Op& op) {
+  c.activation(op.in[0], "its input is not F32 rows");
+  c.require(op.p.heads > 0 && op.p.headDim > 0 && op.in[0].ne[0] == int64_t(op.p.heads) * op.p.headDim,
+            "its input is not {heads * headDim, rows}");
+  c.require(op.p.ropeDims > 0 && op.p.ropeDims % 2 == 0 && op.p.ropeDims <= op.p.headDim,
+            "ropeDims does not fit a head");
+  c.require(op.in[1].type == Type::F32 && op.in[1].rank >= 1 && op.in[1].ne[0] == op.p.ropeDims / 2,
+            "its frequencies are not F32 of ropeDims / 2");
+}
+
+void checkKvWrite(Checker& c, const Op& op) {
+  c.heads();
+  c.activation(op.in[0], "k is not F32 rows");
+  c.activation(op.in[1], "v is not F32 rows");
+  c.pool(op.out[0], op.p.headDim, "the K pool is not {headDim, pageTokens, kvHeads, pages} of F32, F16 or Q8_0");
+  c.pool(op.out[1], op.p.vDim, "the V pool is not {vDim, pageTokens, kvHeads, pages} of F32, F16 or Q8_0");
+  c.require(op.in[0].ne[0] == int64_t(op.p.kvHeads) * op.p.headDim, "k is not {kvHeads * headDim, rows}");
+  c.require(op.in[1].ne[0] == int64_t(op.p.kvHeads) * op.p.vDim, "v is not {kvHeads * vDim, rows}");
+  c.require(op.out[0].ne[1] == op.out[1].ne[1] && op.out[0].ne[3] == op.out[1].ne[3], "the pools differ in pages");
+}
+
+void checkAttention(Checker& c, const Op& op) {
+  c.heads();
+  c.activation(op.in[0], "q is not F32 rows");
+  c.activation(op.out[0], "its output is not F32 rows");
+  c.pool(op.in[1], op.p.headDim, "the K pool is not {headDim, pageTokens, kvHeads, pages} of F32, F16 or Q8_0");
+  c.pool(op.in[2], op.p.vDim, "the V pool is not {vDim, pageTokens, kvHeads, pages} of F32, F16 or Q8_0");
+  c.require(op.p.heads > 0 && op.p.kvHeads > 0 && op.p.heads % op.p.kvHeads == 0, "heads is no multiple of kvHeads");
+  c.require(op.in[0].ne[0] == int64_t(op.p.heads) * op.p.headDim, "q is not {heads * headDim, rows}");
+  c.require(op.out[0].ne[0] == int64_t(op.p.heads) * op.p.vDim, "its output is not {heads * vDim, rows}");
+  c.require(op.in[1].ne[1] == op.in[2].ne[1] && op.in[1].ne[3] == op.in[2].ne[3], "the pools differ in pages");
+}
+
+void checkElementwise(Checker& c, const Op& op, bool two) {
+  c.activation(op.in[0], "its first input is not F32 rows");
+  c.activation(op.out[0], "its output is not F32 rows");
+  c.require(op.in[0].ne[0] == op.out[0].ne[0], "its input is not as wide as its output");
+  if (!two) return;
+  c.activation(op.in[1], "its second input is not F32 rows");
+  c.require(op.in[1].ne[0] == op.out[0].ne[0], "its inputs differ in width");
+}
+
+}  // namespace
+
+std::string_view name(OpKind kind) {
+  switch (kind) {
+    case OpKind::embed:
+      return "embed";
+    case OpKind::rmsNorm:
+      return "rmsNorm";
+    case OpKind::matMul:
+      return "matMul";
+    case OpKind::rope:
+      return "rope";
+    case OpKind::kvWrite:
+      return "kvWrite";
+    case OpKind::attention:
+      return "attention";
+    case OpKind::swiGlu:
+      return "swiGlu";
+    case OpKind::add:
+      return "add";
+    case OpKind::selectRows:
+      return "selectRows";
+  }
+  return "unknown";
+}
+
+Result<void> checkOp(const Op& op) {
+  Checker c(op);
+  switch (op.kind) {
+    case OpKind::embed:
+      c.weight(op.in[0], "its table has no format that decodes");
+      c.activation(op.out[0], "its output is not F32 rows");
+      c.require(op.in[0].rank == 2 && op.in[0].ne[0] == op.out[0].ne[0], "its table is not as wide as its output");
+      break;
+    case OpKind::rmsNorm:
+      checkRmsNorm(c, op);
+      break;
+    case OpKind::matMul:
+      checkMatMul(c, op);
+      break;
+    case OpKind::rope:
+      checkRope(c, op);
+      break;
+    case OpKind::kvWrite:
+      checkKvWrite(c, op);
+      break;
+    case OpKind::attention:
+      checkAttention(c, op);
+      break;
+    case OpKind::swiGlu:
+      checkElementwise(c, op, true);
+      break;
+    case OpKind::add:
+      checkElementwise(c, op, true);
+      break;
+    case OpKind::selectRows:
+      checkElementwise(c, op, false);
+      break;
+  }
+  return c.result();
+}
+
+}  // namespace lemma
