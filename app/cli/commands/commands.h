@@ -1,0 +1,17 @@
+// The commands of lemma-cli: each add...() puts one on the command line, with its options and what runs when it is
+// chosen. One command = one file here. Main thread.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace lemma::cli {
+
+struct CommandLine {
+  CLI::App app;
+  std::function<int()> chosen;  // set by parsing; returns the exit code
+};
+
+void addInspect(CommandLine& line);
+
+}  // namespace lemma::cli
