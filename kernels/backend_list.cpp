@@ -20,4 +20,6 @@ const BackendEntry* backendEntry(std::string_view name) {
   return nullptr;
 }
 
+std::span<const std::string_view> cpuTargets() { return {}; }  // this build has no cpu backend
+
 }  // namespace lemma

@@ -1,0 +1,459 @@
+#include "tests/kernels/op_cases.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <random>
+
+namespace lemma::test {
+namespace {
+
+// Numbers of a fixed sequence: the standard's distributions differ from library to library.
+class Numbers {
+ public:
+  explicit Numbers(uint32_t seed) : engine_(seed) {}
+  float uniform() { return float(engine_() >> 8) * 0x1p-24f; }  // [0, 1)
+  float normal() {                                              // close to a standard normal: the sum of 12 uniforms
+    float sum = -6;
+    for (int i = 0; i < 12; ++i) sum += uniform();
+    return sum;
+  }
+  int below(int n) { return int(engine_() % uint32_t(n)); }
+  template <class T>
+  void shuffle(std::vector<T>& v) {
+    for (size_t i = v.size(); i > 1; --i) std::swap(v[i - 1], v[size_t(below(int(i)))]);
+  }
+
+ private:
+  std::mt19937 engine_;
+};
+
+constexpr Type kPoolTypes[] = {Type::F32, Type::F16, Type::Q8_0};
+constexpr int kRows[] = {1, 2, 7, 8, 9, 33};
+
+std::vector<const TypeInfo*> weightTypes() {
+  std::vector<const TypeInfo*> types;
+  for (const TypeInfo& t : typeTable()) {
+    if (t.decode) types.push_back(&t);
+  }
+  return types;
+}
+
+bool isFloat(Type t) { return t == Type::F32 || t == Type::F16 || t == Type::BF16; }
+
+TensorView viewOf(Type type, std::initializer_list<int64_t> ne) { return contiguous(BufferRef{}, 0, type, ne); }
+
+class CaseMaker {
+ public:
+  CaseMaker(std::string name, OpKind kind, uint32_t seed) : numbers_(seed) {
+    c_.name = std::move(name);
+    c_.kind = kind;
+  }
+
+  OpCase& c() { return c_; }
+  Numbers& numbers() { return numbers_; }
+
+  // Normal numbers in any format. Formats that are only read get random blocks of finite scales.
+  int weight(Type type, std::initializer_list<int64_t> ne, float spread = 1) {
+    CaseTensor t{.shape = viewOf(type, ne), .weight = true};
+    fill(t, spread);
+    return add(std::move(t));
+  }
+
+  // {width, rows}; `gap` floats lie between rows that a backend must step over.
+  int rows(int64_t width, int count, int64_t gap = 0) {
+    CaseTensor t{.shape = viewOf(Type::F32, {width + gap, count}), .perRow = true};
+    fill(t, 1);
+    t.shape.ne[0] = width;
+    return add(std::move(t));
+  }
+
+  int pool(Type type, int64_t dim, int64_t pageTokens, int64_t kvHeads, int64_t pages) {
+    CaseTensor t{.shape = viewOf(type, {dim, pageTokens, kvHeads, pages})};
+    fill(t, 1);
+    return add(std::move(t));
+  }
+
+  // `past` positions are in each sequence's cache already; rows go round the sequences, pages lie in any order.
+  void sequences(int rows, int seqs, int past, int pageTokens, int pages) {
+    c_.rows = rows;
+    std::vector<int32_t> next(size_t(seqs), past), order(static_cast<size_t>(pages));
+    for (int r = 0; r < rows; ++r) {
+      const int seq = numbers_.below(seqs);
+      c_.seqOfRow.push_back(seq);
+      c_.pos.push_back(next[size_t(seq)]++);
+    }
+    const int longest = *std::max_element(next.begin(), next.end());
+    c_.pageTableStride = (longest + pageTokens - 1) / pageTokens + 1;
+    std::iota(order.begin(), order.end(), 0);
+    numbers_.shuffle(order);
+    c_.pageTable.assign(size_t(seqs) * size_t(c_.pageTableStride), -1);
+    size_t used = 0;
+    for (int s = 0; s < seqs; ++s) {
+      for (int p = 0; p * pageTokens < next[size_t(s)]; ++p) {
+        c_.pageTable[size_t(s) * size_t(c_.pageTableStride) + size_t(p)] = order.at(used++);
+      }
+    }
+  }
+
+ private:
+  int add(CaseTensor t) {
+    c_.tensors.push_back(std::move(t));
+    return int(c_.tensors.size()) - 1;
+  }
+
+  void fill(CaseTensor& t, float spread) {
+    const TypeInfo& type = *typeInfo(t.shape.type);
+    const int64_t n = t.shape.ne[0] * t.shape.ne[1] * t.shape.ne[2] * t.shape.ne[3];
+    t.bytes.resize(size_t(n / type.block * type.blockBytes));
+    if (type.encode) {
+      std::vector<float> values(static_cast<size_t>(n));
+      for (float& x : values) x = numbers_.normal() * spread;
+      type.encode(values.data(), t.bytes.data(), n);
+      return;
+    }
+    // Every byte below 0x3c: whatever 16 bits a format takes for a scale, it is a half of at most 1.06.
+    for (std::byte& b : t.bytes) b = std::byte(numbers_.below(0x3c));
+  }
+
+  OpCase c_;
+  Numbers numbers_;
+};
+
+class Cases {
+ public:
+  CaseMaker& make(OpKind kind, std::string name) {
+    makers_.emplace_back(std::move(name), kind, uint32_t(makers_.size()) + 1);
+    return makers_.back();
+  }
+  std::vector<OpCase> take() {
+    std::vector<OpCase> out;
+    for (CaseMaker& m : makers_) out.push_back(std::move(m.c()));
+    return out;
+  }
+
+ private:
+  std::vector<CaseMaker> makers_;
+};
+
+std::string text(std::initializer_list<std::string> parts) {
+  std::string out;
+  for (const std::string& p : parts) {
+    if (!p.empty()) out += (out.empty() ? "" : " ") + p;
+  }
+  return out;
+}
+
+std::string number(const char* what, int64_t n) { return what + std::to_string(n); }
+
+void embedCases(Cases& cases) {
+  for (const TypeInfo* type : weightTypes()) {
+    for (int rows : {1, 9}) {
+      const int64_t width = std::max(type->block, 96) / type->block * type->block;
+      auto& m = cases.make(OpKind::embed, text({"embed", std::string(type->name), number("rows=", rows)}));
+      m.c().in[0] = m.weight(type->type, {width, 37});
+      m.c().results = {m.c().out[0] = m.rows(width, rows)};
+      m.c().rows = rows;
+      for (int r = 0; r < rows; ++r) m.c().tokens.push_back(m.numbers().below(37));
+      m.c().tolerance = kExact;
+    }
+  }
+}
+
+void rmsNormCases(Cases& cases) {
+  for (int64_t width : {7, 64, 576}) {
+    for (int rows : kRows) {
+      auto& m = cases.make(OpKind::rmsNorm, text({"rmsNorm", number("d=", width), number("rows=", rows)}));
+      m.c().in[0] = m.rows(width, rows);
+      m.c().in[1] = m.weight(Type::F32, {width});
+      m.c().results = {m.c().out[0] = m.rows(width, rows)};
+      m.c().params.eps = 1e-5f;
+      m.c().rows = rows;
+    }
+  }
+  for (int rows : {1, 9}) {  // each of 9 heads by itself, in place
+    auto& m = cases.make(OpKind::rmsNorm, text({"rmsNorm heads=9 in place", number("rows=", rows)}));
+    m.c().in[0] = m.c().out[0] = m.rows(9 * 64, rows);
+    m.c().in[1] = m.weight(Type::F32, {64});
+    m.c().results = {m.c().out[0]};
+    m.c().params = {.eps = 1e-6f, .headDim = 64};
+    m.c().rows = rows;
+  }
+  auto& m = cases.make(OpKind::rmsNorm, "rmsNorm wanted 3 of 9");
+  m.c().in[0] = m.rows(64, 3);
+  m.c().in[1] = m.weight(Type::F32, {64});
+  m.c().results = {m.c().out[0] = m.rows(64, 3)};
+  m.c().params = {.eps = 1e-5f, .wantedRows = true};
+  m.c().rows = 9;
+  m.c().wantedRows = {0, 4, 8};
+}
+
+struct MatMulExtra {
+  bool bias = false, residual = false, inPlace = false, wanted = false;
+  int64_t gap = 0;
+};
+
+void matMulCase(Cases& cases, const TypeInfo& type, int64_t k, int64_t n, int rows, const MatMulExtra& x = {}) {
+  auto& m =
+      cases.make(OpKind::matMul, text({"matMul", std::string(type.name), number("k=", k), number("n=", n),
+                                       number("rows=", rows), x.bias ? "bias" : "", x.residual ? "residual" : "",
+                                       x.inPlace ? "in place" : "", x.wanted ? "wanted" : "", x.gap ? "gaps" : ""}));
+  OpCase& c = m.c();
+  c.in[0] = m.rows(k, rows, x.gap);
+  c.in[1] = m.weight(type.type, {k, n}, 1 / std::sqrt(float(k)));
+  if (x.bias) c.in[2] = m.weight(Type::F32, {n});
+  c.out[0] = m.rows(n, rows, x.gap);
+  if (x.residual) c.in[3] = x.inPlace ? c.out[0] : m.rows(n, rows, x.gap);
+  c.results = {c.out[0]};
+  c.rows = rows;
+  if (x.wanted) {
+    c.params.wantedRows = true;
+    c.rows = 2 * rows;
+    for (int r = 0; r < rows; ++r) c.wantedRows.push_back(2 * r + 1);
+  }
+  c.tolerance = isFloat(type.type) ? kFloat : kEightBit;
+}
+
+void matMulCases(Cases& cases) {
+  for (const TypeInfo* type : weightTypes()) {
+    for (int rows : kRows) {
+      if (type->block <= 32) {
+        matMulCase(cases, *type, 96, 33, rows);  // whole blocks of 32, not of 64; odd number of outputs
+        matMulCase(cases, *type, 576, 192, rows);
+      } else {
+        matMulCase(cases, *type, 3 * type->block, 33, rows);
+      }
+    }
+    const int64_t k = std::max(type->block, 160) / type->block * type->block;
+    matMulCase(cases, *type, k, 1, 1);
+    matMulCase(cases, *type, k, 48, 65);
+    matMulCase(cases, *type, k, 40, 8, {.bias = true});
+    matMulCase(cases, *type, k, 40, 9, {.residual = true});
+    matMulCase(cases, *type, k, 40, 33, {.bias = true, .residual = true, .inPlace = true});
+    matMulCase(cases, *type, k, 40, 1, {.residual = true, .inPlace = true});
+    matMulCase(cases, *type, k, 50, 3, {.wanted = true});
+    matMulCase(cases, *type, k, 24, 9, {.gap = 16});
+  }
+}
+
+void ropeCases(Cases& cases) {
+  for (RopeStyle style : {RopeStyle::interleaved, RopeStyle::halfSplit}) {
+    for (int heads : {1, 3, 9}) {
+      for (int dims : {64, 32}) {
+        const int rows = heads == 9 ? 33 : 7;
+        auto& m =
+            cases.make(OpKind::rope, text({"rope", style == RopeStyle::interleaved ? "interleaved" : "halfSplit",
+                                           number("heads=", heads), number("ropeDims=", dims), number("rows=", rows)}));
+        OpCase& c = m.c();
+        c.in[0] = m.rows(heads * 64, rows);
+        c.in[1] = m.weight(Type::F32, {dims / 2});
+        auto* frequency = reinterpret_cast<float*>(c.tensors[1].bytes.data());
+        for (int i = 0; i < dims / 2; ++i) frequency[i] = std::pow(10000.0f, -2.0f * float(i) / float(dims));
+        c.out[0] = c.in[0];
+        c.results = {c.in[0]};
+        c.params = {
+            .scale = dims == 32 ? 1.25f : 1.0f, .heads = heads, .headDim = 64, .ropeDims = dims, .ropeStyle = style};
+        c.rows = rows;
+        for (int r = 0; r < rows; ++r) c.pos.push_back(r == 3 ? 131071 : m.numbers().below(9000));
+      }
+    }
+  }
+}
+
+constexpr int kPageTokens = 16;
+
+void kvWriteCases(Cases& cases) {
+  for (Type type : kPoolTypes) {
+    for (int rows : {1, 9, 33}) {
+      for (int seqs : {1, 3}) {
+        auto& m = cases.make(OpKind::kvWrite, text({"kvWrite", std::string(typeInfo(type)->name), number("rows=", rows),
+                                                    number("seqs=", seqs)}));
+        OpCase& c = m.c();
+        c.in[0] = m.rows(3 * 64, rows);
+        c.in[1] = m.rows(3 * 32, rows);
+        m.sequences(rows, seqs, 13, kPageTokens, 16);
+        c.out = {m.pool(type, 64, kPageTokens, 3, 16), m.pool(type, 32, kPageTokens, 3, 16)};
+        c.results = {c.out[0], c.out[1]};
+        c.params = {.kvHeads = 3, .headDim = 64, .vDim = 32};
+        c.tolerance = type == Type::Q8_0 ? kRounding : kExact;
+      }
+    }
+  }
+}
+
+void attentionCases(Cases& cases) {
+  struct Shape {
+    int heads, kvHeads, headDim, vDim;
+  };
+  struct Load {
+    int rows, seqs, past;
+  };
+  for (Type type : kPoolTypes) {
+    for (const Shape& s : {Shape{9, 3, 64, 64}, Shape{4, 4, 32, 32}, Shape{8, 1, 128, 128}, Shape{4, 2, 64, 32}}) {
+      for (const Load& l :
+           {Load{1, 1, 0}, Load{1, 1, 300}, Load{8, 4, 40}, Load{9, 1, 70}, Load{33, 1, 0}, Load{33, 3, 20}}) {
+        auto& m =
+            cases.make(OpKind::attention,
+                       text({"attention", std::string(typeInfo(type)->name), number("heads=", s.heads),
+                             number("kvHeads=", s.kvHeads), number("headDim=", s.headDim), number("vDim=", s.vDim),
+                             number("rows=", l.rows), number("seqs=", l.seqs), number("past=", l.past)}));
+        OpCase& c = m.c();
+        const int pages = 28;
+        c.in[0] = m.rows(s.heads * s.headDim, l.rows);
+        m.sequences(l.rows, l.seqs, l.past, kPageTokens, pages);
+        c.in[1] = m.pool(type, s.headDim, kPageTokens, s.kvHeads, pages);
+        c.in[2] = m.pool(type, s.vDim, kPageTokens, s.kvHeads, pages);
+        c.results = {c.out[0] = m.rows(s.heads * s.vDim, l.rows)};
+        c.params = {.scale = 1 / std::sqrt(float(s.headDim)),
+                    .heads = s.heads,
+                    .kvHeads = s.kvHeads,
+                    .headDim = s.headDim,
+                    .vDim = s.vDim};
+        c.tolerance = type == Type::Q8_0 ? kEightBit : kFloat;
+      }
+    }
+  }
+}
+
+void elementwiseCases(Cases& cases) {
+  for (OpKind kind : {OpKind::swiGlu, OpKind::add}) {
+    for (int rows : kRows) {
+      for (bool inPlace : {false, true}) {
+        auto& m = cases.make(
+            kind, text({kind == OpKind::add ? "add" : "swiGlu", number("rows=", rows), inPlace ? "in place" : ""}));
+        m.c().in = {m.rows(129, rows), m.rows(129, rows), -1, -1};
+        m.c().results = {m.c().out[0] = inPlace ? m.c().in[0] : m.rows(129, rows)};
+        m.c().rows = rows;
+        m.c().tolerance = kind == OpKind::add ? kExact : kFloat;
+      }
+    }
+  }
+  auto& m = cases.make(OpKind::selectRows, "selectRows 4 of 33");
+  m.c().in[0] = m.rows(70, 33);
+  m.c().results = {m.c().out[0] = m.rows(70, 4)};
+  m.c().params.wantedRows = true;
+  m.c().rows = 33;
+  m.c().wantedRows = {0, 7, 8, 32};
+  m.c().tolerance = kExact;
+}
+
+}  // namespace
+
+std::vector<OpCase> allOpCases() {
+  Cases cases;
+  embedCases(cases);
+  rmsNormCases(cases);
+  matMulCases(cases);
+  ropeCases(cases);
+  kvWriteCases(cases);
+  attentionCases(cases);
+  elementwiseCases(cases);
+  return cases.take();
+}
+
+OpCase rowsOfCase(const OpCase& whole, int first, int count) {
+  OpCase part = whole;
+  const auto slice = [&](std::vector<int32_t>& v) {
+    if (!v.empty()) v = std::vector<int32_t>(v.begin() + first, v.begin() + first + count);
+  };
+  for (CaseTensor& t : part.tensors) {
+    if (!t.perRow) continue;
+    const int64_t stride = t.shape.nb[1];
+    t.bytes = std::vector<std::byte>(t.bytes.begin() + first * stride, t.bytes.begin() + (first + count) * stride);
+    t.shape.ne[1] = count;
+  }
+  part.rows = count;
+  slice(part.tokens);
+  slice(part.pos);
+  slice(part.seqOfRow);
+  if (part.params.wantedRows) {
+    part.wantedRows.resize(size_t(count));
+    std::iota(part.wantedRows.begin(), part.wantedRows.end(), 0);
+  }
+  return part;
+}
+
+Result<std::vector<float>> runOn(Backend& backend, const OpCase& c) { return runOn(backend, c, CancelFlag(false)); }
+
+Result<std::vector<float>> runOn(Backend& backend, const OpCase& c, const CancelFlag& cancel) {
+  std::vector<TensorView> views;
+  std::vector<BufferRef> buffers;
+  struct Release {
+    Backend& backend;
+    std::vector<BufferRef>& buffers;
+    ~Release() {
+      for (const BufferRef& b : buffers) backend.release(b);
+    }
+  } release{backend, buffers};
+
+  const auto asBytes = [](const BufferRef& buf, size_t n) { return contiguous(buf, 0, Type::I8, {int64_t(n)}); };
+  const auto wrap = [](std::byte* host, size_t n) { return BufferRef{.bytes = n, .host = host}; };
+  const Space space = backend.info().hostMemory ? Space::host : Space::device;
+  for (const CaseTensor& t : c.tensors) {
+    LEMMA_TRY(buf, backend.alloc(t.bytes.size(), space, t.weight ? Usage::weights : Usage::activations));
+    buffers.push_back(buf);
+    std::vector<std::byte> bytes = t.bytes;
+    LEMMA_TRY(filled,
+              backend.copy(asBytes(buf, bytes.size()), asBytes(wrap(bytes.data(), bytes.size()), bytes.size()), {}));
+    LEMMA_CHECK(backend.wait(filled, kNoDeadline));
+    TensorView view = t.shape;
+    view.buf = buf;
+    if (t.weight) {
+      LEMMA_TRY(prepared, backend.prepare(view));
+      view = prepared;
+    }
+    views.push_back(view);
+  }
+
+  Op op{.kind = c.kind, .p = c.params};
+  for (size_t i = 0; i < 4; ++i) {
+    if (c.in[i] >= 0) op.in[i] = views[size_t(c.in[i])];
+  }
+  for (size_t i = 0; i < 2; ++i) {
+    if (c.out[i] >= 0) op.out[i] = views[size_t(c.out[i])];
+  }
+  LEMMA_TRY(program, backend.compile({&op, 1}, {.rows = c.rows, .wanted = int32_t(c.wantedRows.size())}));
+  const StepData step{.rows = c.rows,
+                      .wanted = int32_t(c.wantedRows.size()),
+                      .tokens = c.tokens.data(),
+                      .pos = c.pos.data(),
+                      .seqOfRow = c.seqOfRow.data(),
+                      .pageTable = c.pageTable.data(),
+                      .pageTableStride = c.pageTableStride,
+                      .wantedRows = c.wantedRows.data()};
+  LEMMA_TRY(fence, backend.submit(*program, step, {}, cancel));
+  LEMMA_CHECK(backend.wait(fence, kNoDeadline));
+
+  std::vector<float> out;
+  for (int index : c.results) {
+    const CaseTensor& t = c.tensors[size_t(index)];
+    std::vector<std::byte> bytes(t.bytes.size());
+    const TensorView host = asBytes(wrap(bytes.data(), bytes.size()), bytes.size());
+    LEMMA_TRY(fetched, backend.copy(host, asBytes(buffers[size_t(index)], bytes.size()), {}));
+    LEMMA_CHECK(backend.wait(fetched, kNoDeadline));
+    const int64_t stride = t.shape.nb[1];
+    const int64_t rows = t.perRow ? c.runRows() : t.shape.ne[1] * t.shape.ne[2] * t.shape.ne[3];
+    for (int64_t r = 0; r < rows; ++r) {
+      out.resize(out.size() + size_t(t.shape.ne[0]));
+      typeInfo(t.shape.type)
+          ->decode(bytes.data() + r * stride, &out[out.size() - size_t(t.shape.ne[0])], t.shape.ne[0]);
+    }
+  }
+  return out;
+}
+
+double relativeError(std::span<const float> x, std::span<const float> y) {
+  if (x.size() != y.size()) return std::numeric_limits<double>::infinity();
+  double difference = 0, size = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (!std::isfinite(x[i])) return std::numeric_limits<double>::infinity();
+    difference += (double(x[i]) - double(y[i])) * (double(x[i]) - double(y[i]));
+    size += double(y[i]) * double(y[i]);
+  }
+  if (difference == 0) return 0;
+  return std::sqrt(difference / size);
+}
+
+}  // namespace lemma::test

@@ -1,0 +1,54 @@
+// The one list of kernel cases: op x shape x format, with inputs, run on every backend and compared with the reference.
+// Pure values made from fixed seeds, so a case is the same on every machine. Test code only.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "kernels/api/backend.h"
+
+namespace lemma::test {
+
+// Whole-result error |x - y| / |y| allowed against the reference, by what a backend may do differently.
+inline constexpr double kExact = 0;          // moves or decodes values
+inline constexpr double kFloat = 1e-5;       // float32 arithmetic in another order
+inline constexpr double kEightBit = 1.5e-2;  // may round activations (or q) to 8 bits
+inline constexpr double kRounding = 1e-3;    // encodes to 8 bits: a tie may fall the other way
+
+struct CaseTensor {
+  TensorView shape;              // contiguous, without a buffer; rows may be apart (nb[1])
+  std::vector<std::byte> bytes;  // what it holds before the run
+  bool weight = false;           // goes through Backend::prepare
+  bool perRow = false;           // ne[1] are the rows of the batch
+};
+
+struct OpCase {
+  std::string name;
+  OpKind kind{};
+  OpParams params;
+  std::vector<CaseTensor> tensors;
+  std::array<int, 4> in{-1, -1, -1, -1};  // indices into tensors, -1 = none
+  std::array<int, 2> out{-1, -1};
+  std::vector<int> results;  // tensors to compare after the run
+  double tolerance = kFloat;
+  int rows = 0;
+  std::vector<int32_t> tokens, pos, seqOfRow, pageTable, wantedRows;
+  int32_t pageTableStride = 0;
+
+  int runRows() const { return params.wantedRows ? int(wantedRows.size()) : rows; }
+};
+
+std::vector<OpCase> allOpCases();
+
+// The same case on `count` rows from `first` on; for ops whose rows do not depend on each other.
+OpCase rowsOfCase(const OpCase& whole, int first, int count);
+
+// Results of a run, decoded to float, tensors one after another: of per-row tensors the rows that ran, else everything.
+Result<std::vector<float>> runOn(Backend& backend, const OpCase& c);
+Result<std::vector<float>> runOn(Backend& backend, const OpCase& c, const CancelFlag& cancel);
+
+// |x - y| / |y|; infinity where the sizes differ or x holds what is not a number.
+double relativeError(std::span<const float> x, std::span<const float> y);
+
+}  // namespace lemma::test
