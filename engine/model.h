@@ -41,13 +41,14 @@ struct LogitsView {
 
 class Model {
  public:
-  static Result<std::unique_ptr<Model>> load(const LoadOptions& options, const std::function<void(LoadProgress)>& progress = {},
+  static Result<std::unique_ptr<Model>> load(const LoadOptions& options,
+                                             const std::function<void(LoadProgress)>& progress = {},
                                              std::stop_token stop = {});
   ~Model();
 
   const ModelInfo& info() const;
   const GgufHeader& header() const;
-  const Tokenizer* tokenizer() const;        // null where the file has none
+  const Tokenizer* tokenizer() const;             // null where the file has none
   const std::string& chatTemplateSource() const;  // empty where the file has none
 
   // At most LoadOptions::batch rows. Reserves cache pages for new positions (Err::contextFull when none are left).

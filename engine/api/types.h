@@ -24,7 +24,7 @@ struct SamplerSettings {
   float repeat = 1.0f;       // repetition penalty, 1 = off
   float presence = 0.0f;
   float frequency = 0.0f;
-  int penaltyWindow = 64;    // tokens the penalties look back
+  int penaltyWindow = 64;  // tokens the penalties look back
   uint64_t seed = 0;
   std::vector<std::pair<Token, float>> logitBias;
   bool operator==(const SamplerSettings&) const = default;
@@ -45,16 +45,16 @@ struct ChatTurn {
 };
 
 struct ChatRequest {
-  std::vector<ChatTurn> turns;       // oldest first
-  std::string continueThink;         // Continue: thought so far of the answer that goes on
-  std::string continueAnswer;        // Continue: answer so far
+  std::vector<ChatTurn> turns;         // oldest first
+  std::string continueThink;           // Continue: thought so far of the answer that goes on
+  std::string continueAnswer;          // Continue: answer so far
   bool continueThoughtClosed = false;  // Continue: the thought had ended
   SamplerSettings sampling;
   ThinkBudget think;
-  int maxAnswerTokens = 0;           // 0 = what the context holds
+  int maxAnswerTokens = 0;  // 0 = what the context holds
   std::vector<std::string> stop;
-  bool raw = false;                  // turns[0].content is continued without a template
-  std::string templateOverride;      // Jinja source; empty = the model's own
+  bool raw = false;              // turns[0].content is continued without a template
+  std::string templateOverride;  // Jinja source; empty = the model's own
   bool operator==(const ChatRequest&) const = default;
 };
 
@@ -62,8 +62,8 @@ enum class PartKind : uint8_t { think, answer };
 
 struct PartDelta {
   PartKind kind = PartKind::answer;
-  std::string text;   // whole UTF-8 code points
-  int tokens = 0;     // of this part so far
+  std::string text;  // whole UTF-8 code points
+  int tokens = 0;    // of this part so far
   bool operator==(const PartDelta&) const = default;
 };
 
@@ -76,7 +76,7 @@ struct ThoughtEnded {
 struct PromptProgress {
   int done = 0, total = 0;  // prompt tokens; cached ones count as done
   int cached = 0;
-  int turnsLeftOut = 0;     // oldest turns that did not fit the context
+  int turnsLeftOut = 0;  // oldest turns that did not fit the context
   bool operator==(const PromptProgress&) const = default;
 };
 
@@ -101,7 +101,7 @@ struct Failed {
 using StreamEvent = std::variant<PromptProgress, PartDelta, ThoughtEnded, Finished, Failed>;
 
 struct ModelInfo {
-  std::string id;           // content identity: hash of header, tensor table and size; the same file anywhere has the same id
+  std::string id;  // content identity: hash of header, tensor table and size; the same file anywhere has the same id
   std::string path, name, architecture, licence, quantisation;
   uint64_t fileBytes = 0, parameters = 0, activeParameters = 0;
   int contextTrained = 0, contextSize = 0, vocabulary = 0, layers = 0, embedding = 0;

@@ -20,6 +20,10 @@ if(LEMMA_SANITIZE)
   add_link_options(-fsanitize=${LEMMA_SANITIZE})
 endif()
 
+if(LEMMA_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)  # coverage for libFuzzer in every library
+endif()
+
 find_package(Threads REQUIRED)
 find_path(LEMMA_EXPECTED_INCLUDE tl/expected.hpp REQUIRED)
 

@@ -25,9 +25,9 @@ struct DeviceInfo {
   std::string name;         // "reference", "cpu (avx512-vnni)", ...
   std::string description;  // the maker's name of the device
   uint64_t memoryBytes = 0;
-  int threads = 1;          // generation
+  int threads = 1;  // generation
   int promptThreads = 1;
-  bool hostMemory = true;   // reads Space::host and Space::mapped directly
+  bool hostMemory = true;  // reads Space::host and Space::mapped directly
 };
 
 struct Fence {
@@ -57,7 +57,8 @@ class Backend {
   // CPU: the same view (weights stay mapped); a GPU: upload or repack, asynchronous behind later submits.
   virtual Result<TensorView> prepare(const TensorView& file) = 0;
   virtual Result<std::unique_ptr<Program>> compile(std::span<const Op> ops, RowBucket bucket) = 0;
-  virtual Result<Fence> submit(Program& program, const StepData& step, std::span<const Fence> after, const CancelFlag& cancel) = 0;
+  virtual Result<Fence> submit(Program& program, const StepData& step, std::span<const Fence> after,
+                               const CancelFlag& cancel) = 0;
   virtual Result<Fence> copy(const TensorView& dst, const TensorView& src, std::span<const Fence> after) = 0;
   // Err::cancelled where the flag cut the work short (its outputs are then undefined).
   virtual Result<void> wait(Fence fence, Deadline deadline) = 0;

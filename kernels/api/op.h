@@ -28,14 +28,14 @@ enum class RopeStyle : uint8_t { interleaved, halfSplit };  // pairs (2i, 2i+1) 
 
 struct OpParams {
   float eps = 0;
-  float scale = 1;         // attention: logit scale; rope: factor on cos and sin (YaRN's attention factor)
-  int32_t heads = 0;       // rope: heads in in0; attention: query heads
+  float scale = 1;    // attention: logit scale; rope: factor on cos and sin (YaRN's attention factor)
+  int32_t heads = 0;  // rope: heads in in0; attention: query heads
   int32_t kvHeads = 0;
-  int32_t headDim = 0;     // of q and k
-  int32_t vDim = 0;        // of v
-  int32_t ropeDims = 0;    // rotated dims at the front of each head
+  int32_t headDim = 0;   // of q and k
+  int32_t vDim = 0;      // of v
+  int32_t ropeDims = 0;  // rotated dims at the front of each head
   RopeStyle ropeStyle = RopeStyle::interleaved;
-  bool wantedRows = false; // this op runs on StepData::wanted rows, not StepData::rows
+  bool wantedRows = false;  // this op runs on StepData::wanted rows, not StepData::rows
   bool operator==(const OpParams&) const = default;
 };
 
@@ -53,10 +53,10 @@ struct Op {
 struct StepData {
   int32_t rows = 0;
   int32_t wanted = 0;
-  const int32_t* tokens = nullptr;      // [rows]
-  const int32_t* pos = nullptr;         // [rows] position in the row's sequence
-  const int32_t* seqOfRow = nullptr;    // [rows] row of the page table
-  const int32_t* pageTable = nullptr;   // [seqs, pageTableStride]
+  const int32_t* tokens = nullptr;     // [rows]
+  const int32_t* pos = nullptr;        // [rows] position in the row's sequence
+  const int32_t* seqOfRow = nullptr;   // [rows] row of the page table
+  const int32_t* pageTable = nullptr;  // [seqs, pageTableStride]
   int32_t pageTableStride = 0;
   const int32_t* wantedRows = nullptr;  // [wanted] ascending
 };

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <array>
-#include <initializer_list>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 
 #include "kernels/api/type.h"
 
@@ -15,12 +15,15 @@ enum class DeviceId : int32_t {};
 
 enum class Space : uint8_t { host, mapped, pinned, device };  // mapped = read-only pages of a model file
 
-enum class Layout : uint8_t { file, backendPrivate };  // as in the file, or repacked by the backend that owns the buffer
+enum class Layout : uint8_t {
+  file,
+  backendPrivate
+};  // as in the file, or repacked by the backend that owns the buffer
 
 struct BufferRef {
   DeviceId dev{};
   Space space = Space::host;
-  uint32_t id = 0;            // the backend's name for it; 0 = wrapped host memory
+  uint32_t id = 0;  // the backend's name for it; 0 = wrapped host memory
   uint64_t bytes = 0;
   std::byte* host = nullptr;  // null for Space::device
 };

@@ -1,8 +1,9 @@
 // Cut in two at a place the input chooses, the splitter gives what it gives uncut.
+#include "engine/text/part_splitter.h"
+
 #include <cstdint>
 #include <cstdlib>
 
-#include "engine/text/part_splitter.h"
 #include "engine/text/utf8_stream.h"
 
 namespace {

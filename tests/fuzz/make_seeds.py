@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Writes the seeds of the gguf and tokenizer fuzz targets into tests/fuzz/corpus. Run it after changing a format."""
+import pathlib
+import struct
+
+HERE = pathlib.Path(__file__).parent / "corpus"
+U8, I8, U16, I16, U32, I32, F32, BOOL, STRING, ARRAY, U64, I64, F64 = range(13)
+PACK = {U8: "B", I8: "b", U16: "H", I16: "h", U32: "I", I32: "i", F32: "f", BOOL: "B", U64: "Q", I64: "q", F64: "d"}
+
+
+def text(value):
+    raw = value if isinstance(value, bytes) else value.encode()
+    return struct.pack("<Q", len(raw)) + raw
+
+
+def one(kind, value):
+    return text(value) if kind == STRING else struct.pack("<" + PACK[kind], value)
+
+
+def kv(key, kind, value):
+    if isinstance(value, list):
+        return text(key) + struct.pack("<IIQ", ARRAY, kind, len(value)) + b"".join(one(kind, v) for v in value)
+    return text(key) + struct.pack("<I", kind) + one(kind, value)
+
+
+def gguf(kvs, tensors=(), version=3, align=32):
+    """tensors: (name, shape, type number, bytes of data)"""
+    head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(kvs)) + b"".join(kv(*k) for k in kvs)
+    data = b""
+    for name, shape, kind, raw in tensors:
+        head += text(name) + struct.pack("<I", len(shape)) + struct.pack(f"<{len(shape)}Q", *shape)
+        head += struct.pack("<IQ", kind, len(data))
+        data += raw + b"\0" * (-len(raw) % align)
+    return head + b"\0" * (-len(head) % align) + data
+
+
+def save(target, name, raw):
+    folder = HERE / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(raw)
+
+
+def gguf_seeds():
+    save("gguf", "empty", gguf([]))
+    save("gguf", "version2", gguf([("general.name", STRING, "seed")], version=2))
+    scalars = [(f"k{kind}", kind, "text" if kind == STRING else 1) for kind in range(13) if kind != ARRAY]
+    arrays = [(f"a{kind}", kind, ["a", "bc"] if kind == STRING else [0, 1]) for kind in range(13) if kind != ARRAY]
+    save("gguf", "values", gguf(scalars + arrays))
+    tensors = [("a", (32, 2), 3, bytes(40)), ("b", (4,), 0, bytes(16)), ("c", (2, 2, 2, 2), 1, bytes(32))]
+    save("gguf", "tensors", gguf([("general.alignment", U32, 64)], tensors, align=64))
+
+
+if __name__ == "__main__":
+    gguf_seeds()
