@@ -46,7 +46,7 @@ install_packages() {
   if [ ${#missing[@]} = 0 ]; then
     missing=($(in_archive "${optional[@]}"))
     optional=()
-    [ ${#missing[@]} != 0 ] || return
+    [ ${#missing[@]} != 0 ] || return 0
   fi
   if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
     die "These packages are missing and sudo is not here to install them; as root run: apt-get install ${missing[*]}"
