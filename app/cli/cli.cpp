@@ -14,6 +14,7 @@
 #include "app/cli/exit_code.h"
 #include "app/cli/options.h"
 #include "app/cli/output.h"
+#include "lemma/version.h"
 
 namespace lemma::cli {
 namespace {
@@ -75,7 +76,7 @@ int run(int argc, const char* const* argv) {
   CommandLine line;
   line.app.name("lemma-cli");
   line.app.description("Lemma from a shell: ask a language model, look into it, measure it.");
-  line.app.set_version_flag("--version", "lemma-cli " LEMMA_VERSION);
+  line.app.set_version_flag("--version", "lemma-cli " + std::string(kVersionText));
   line.app.formatter(std::make_shared<HelpFormatter>());
   line.app.require_subcommand(1);
   addInspect(line);

@@ -1,7 +1,7 @@
 // The exit codes of lemma-cli and the one place where an error becomes one. Pure, any thread.
 #pragma once
 
-#include "kernels/api/result.h"
+#include "engine/api/types.h"
 
 namespace lemma::cli {
 

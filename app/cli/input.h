@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "engine/api/types.h"
-#include "kernels/api/result.h"
 
 namespace lemma::cli {
 

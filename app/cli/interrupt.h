@@ -8,7 +8,7 @@
 #include <stop_token>
 #include <thread>
 
-#include "kernels/api/backend.h"
+#include "engine/model.h"
 
 namespace lemma::cli {
 

@@ -1,11 +1,12 @@
 #include "app/cli/options.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <random>
 
 #include "app/cli/input.h"
-#include "kernels/api/backend_list.h"
+#include "engine/api/devices.h"
 
 namespace lemma::cli {
 namespace {
@@ -31,19 +32,20 @@ std::string shortNumber(double value) {
 // "-t,--threads" -> "--threads"; what error sentences call an option.
 std::string longName(const std::string& names) { return names.substr(names.rfind(',') + 1); }
 
-std::string deviceNames() {
+std::string devices() {
   std::string names;
-  for (const BackendEntry& entry : backendList()) names += (names.empty() ? "" : ", ") + std::string(entry.name);
+  for (const std::string_view name : deviceNames()) names.append(names.empty() ? "" : ", ").append(name);
   return names;
 }
 
 void setDevice(ModelOptions& options, const std::string& text) {
   if (text.find(',') != std::string::npos) {
-    throw CLI::ValidationError("--device", "this build computes on one device at a time; give one of " + deviceNames());
+    throw CLI::ValidationError("--device", "this build computes on one device at a time; give one of " + devices());
   }
   const std::string name = text.substr(0, text.find(':'));
-  if (!backendEntry(name)) {
-    throw CLI::ValidationError("--device", "'" + name + "' is not a device of this build; it has " + deviceNames());
+  const auto known = deviceNames();
+  if (std::find(known.begin(), known.end(), name) == known.end()) {
+    throw CLI::ValidationError("--device", "'" + name + "' is not a device of this build; it has " + devices());
   }
   options.device = name;
   options.target = name.size() == text.size() ? "" : text.substr(name.size() + 1);  // the backend knows its own
@@ -117,7 +119,7 @@ void addModelPath(CLI::App& app, std::string& path) {
 void addComputeOptions(CLI::App& app, ModelOptions& options) {
   app.add_option_function<std::string>(
          "--device", [&options](const std::string& text) { setDevice(options, text); },
-         "Where to compute: " + deviceNames() + ", or cpu:TARGET to force an instruction set")
+         "Where to compute: " + devices() + ", or cpu:TARGET to force an instruction set")
       ->type_name("LIST")
       ->default_str(options.device);
   app.add_option_function<std::string>(

@@ -11,7 +11,6 @@
 
 #include "engine/api/engine.h"
 #include "engine/api/types.h"
-#include "kernels/api/result.h"
 
 namespace lemma::cli {
 

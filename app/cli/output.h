@@ -9,7 +9,6 @@
 
 #include "engine/api/engine.h"
 #include "engine/api/types.h"
-#include "kernels/api/result.h"
 
 namespace lemma::cli {
 

@@ -12,7 +12,6 @@
 #include "engine/gguf/content_id.h"
 #include "engine/gguf/gguf_file.h"
 #include "engine/gguf/parameter_count.h"
-#include "kernels/api/type.h"
 
 namespace lemma::cli {
 namespace {
