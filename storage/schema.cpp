@@ -1,0 +1,141 @@
+#include "storage/schema.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <map>
+
+namespace lemma::storage {
+namespace {
+
+using RowCounts = std::map<std::string, int64_t>;
+
+std::string quoted(const std::string& identifier) {
+  std::string out = "\"";
+  for (char c : identifier) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
+Result<RowCounts> countRows(Db& db) {
+  RowCounts counts;
+  STORE_TRY(
+      tables,
+      db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"));
+  for (;;) {
+    STORE_TRY(row, tables.step());
+    if (!row) return counts;
+    const std::string table = tables.text(0);
+    STORE_TRY(count, db.integer("SELECT count(*) FROM " + quoted(table)));
+    counts[table] = count;
+  }
+}
+
+Result<void> sameRows(const RowCounts& before, const RowCounts& after, const Migration& step) {
+  for (const auto& [table, count] : before) {
+    const auto now = after.find(table);
+    if (now == after.end() || table == "schema_step" || now->second == count) continue;
+    return fail(Err::internal, std::string("The migration ") + step.name + " changed the number of rows of " + table +
+                                   " from " + std::to_string(count) + " to " + std::to_string(now->second) +
+                                   "; it was undone.");
+  }
+  return {};
+}
+
+Result<void> foreignKeysHold(Db& db, const Migration& step) {
+  STORE_TRY(check, db.prepare("PRAGMA foreign_key_check"));
+  STORE_TRY(row, check.step());
+  if (!row) return {};
+  return fail(Err::internal, std::string("The migration ") + step.name + " left a row of " + check.text(0) +
+                                 " without the row of " + check.text(2) + " it belongs to; it was undone.");
+}
+
+Result<void> runStep(Db& db, const Migration& step, const Clock& clock) {
+  STORE_TRY(transaction, Transaction::begin(db));
+  STORE_TRY(before, countRows(db));
+  STORE_CHECK(db.exec(step.sql));
+  STORE_CHECK(db.run("INSERT INTO schema_step(version, compat, applied_at) VALUES(?, ?, ?)", step.version, step.compat,
+                     clock()));
+  STORE_CHECK(db.exec("PRAGMA application_id=" + std::to_string(kApplicationId) +
+                      "; PRAGMA user_version=" + std::to_string(step.version)));
+  STORE_TRY(after, countRows(db));
+  STORE_CHECK(sameRows(before, after, step));
+  STORE_CHECK(foreignKeysHold(db, step));
+  return transaction.commit();
+}
+
+Result<void> flushToDisk(const std::string& path, int openFlags) {
+  const int fd = ::open(path.c_str(), openFlags | O_CLOEXEC);
+  const bool done = fd >= 0 && ::fsync(fd) == 0;
+  const int why = errno;
+  if (fd >= 0) ::close(fd);
+  if (!done) return fail(Err::io, path + " could not be written to the disk: " + std::strerror(why) + ".");
+  return {};
+}
+
+Result<void> copyAndCheck(Db& db, const std::string& temporary) {
+  STORE_CHECK(db.run("VACUUM INTO ?", temporary));
+  STORE_CHECK(flushToDisk(temporary, O_RDONLY));
+  STORE_TRY(copy, Db::open(temporary, OpenMode::immutable, db.vfs()));
+  return quickCheck(copy);
+}
+
+}  // namespace
+
+Result<void> quickCheck(Db& db) {
+  STORE_TRY(finding, db.text("PRAGMA quick_check(1)"));
+  if (finding == "ok") return {};
+  for (char& c : finding)
+    if (c == '\n') c = ' ';
+  db.setDamage("The database " + db.path() + " is damaged (" + finding + "); it was left as it is.");
+  return fail(Err::damaged, db.damage());
+}
+
+Result<SchemaState> identify(Db& db, int newestKnown) {
+  STORE_TRY(application, db.integer("PRAGMA application_id"));
+  STORE_TRY(version, db.integer("PRAGMA user_version"));
+  STORE_TRY(objects, db.integer("SELECT count(*) FROM sqlite_schema"));
+  if (objects == 0 && version == 0 && (application == 0 || application == kApplicationId))
+    return SchemaState{.isNew = true};
+  if (application != kApplicationId || version <= 0)
+    return fail(Err::notOurs, db.path() + " is a database of another program; it was left as it is.");
+  STORE_TRY(compat, db.integer("SELECT coalesce(max(compat), 0) FROM schema_step"));
+  if (version > newestKnown && (compat > newestKnown || compat <= 0))
+    return fail(Err::newerSchema,
+                "The database " + db.path() + " was written by a newer Lemma (schema " + std::to_string(version) +
+                    ", this one knows " + std::to_string(newestKnown) +
+                    "); it was left as it is. Install that version again, or choose another data folder.");
+  return SchemaState{false, static_cast<int>(version), static_cast<int>(compat)};
+}
+
+Result<void> migrate(Db& db, int from, std::span<const Migration> table, const Clock& clock) {
+  // A step may rebuild a table; with enforcement on, dropping the old one would cascade. foreign_key_check stands in.
+  STORE_CHECK(db.exec("PRAGMA foreign_keys=OFF"));
+  Result<void> result;
+  for (const Migration& step : table) {
+    if (step.version <= from) continue;
+    result = runStep(db, step, clock);
+    if (!result) break;
+  }
+  STORE_CHECK(db.exec("PRAGMA foreign_keys=ON"));
+  return result;
+}
+
+Result<void> verifiedCopy(Db& db, const std::string& target) {
+  const std::string temporary = target + ".tmp";
+  std::error_code ignored;
+  std::filesystem::remove(temporary, ignored);  // left by a copy that was killed
+  auto done = copyAndCheck(db, temporary);
+  if (done && ::rename(temporary.c_str(), target.c_str()) != 0)
+    done = fail(Err::io, temporary + " could not be renamed to " + target + ": " + std::strerror(errno) + ".");
+  if (!done) {
+    std::filesystem::remove(temporary, ignored);
+    return done;
+  }
+  const auto folder = std::filesystem::path(target).parent_path();
+  return flushToDisk(folder.empty() ? "." : folder.string(), O_RDONLY | O_DIRECTORY);
+}
+
+}  // namespace lemma::storage
