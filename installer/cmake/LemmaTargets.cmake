@@ -4,6 +4,12 @@
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
+if(LEMMA_CUDA)
+  enable_language(CUDA)  # for the GPUs that CMAKE_CUDA_ARCHITECTURES of the preset names
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that nvcc can
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+  endif()
+endif()
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
@@ -14,7 +20,7 @@ if(LEMMA_CCACHE)
 endif()
 
 # Results must not depend on the compiler's taste for fused multiply-add; kernels that want it say so by intrinsics.
-add_compile_options(-ffp-contract=off)
+add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
 if(LEMMA_SANITIZE)
   add_compile_options(-fsanitize=${LEMMA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${LEMMA_SANITIZE})
