@@ -44,6 +44,10 @@ Result<Place> lookAt(const std::string& path) {
   if (place.bytes == 0 && place.walBytes > 0)
     return fail(Err::damaged, "The database " + path + " is missing or empty although " + path +
                                   "-wal holds changes to it; nothing was created in its place.");
+  // SQLite takes a file shorter than its smallest page for an empty one and would write over it.
+  if (place.bytes > 0 && place.bytes < 512 && place.journalBytes == 0)
+    return fail(Err::damaged, "The database " + path + " is damaged (only " + std::to_string(place.bytes) +
+                                  " bytes are left of it); it was left as it is.");
   if (place.bytes == 0 && !place.writable)
     return fail(Err::readOnly,
                 "The data folder " + place.folder + " may not be written, so no database can be made in it.");
@@ -102,6 +106,8 @@ Result<Store> Store::open(const std::string& path, const StoreOptions& options) 
       STORE_CHECK(verifiedCopy(db, report.backup));
     }
     STORE_CHECK(migrate(db, schema.version, options.migrations, options.clock));
+    // Into the main file at once: somebody who cleans away a -wal must not take the schema with it.
+    STORE_CHECK(db.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
     report.schema = newest;
   }
   Store store(std::move(db), options.clock);

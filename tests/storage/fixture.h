@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <string>
 
 #include "storage/store.h"
@@ -51,6 +52,14 @@ inline std::string readFile(const std::string& path) {
 
 inline void writeFile(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+}
+
+// Every file of a folder with its bytes.
+inline std::map<std::string, std::string> filesIn(const std::string& folder) {
+  std::map<std::string, std::string> out;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    out[entry.path().filename().string()] = readFile(entry.path().string());
+  return out;
 }
 
 inline AnswerSnapshot someSnapshot() {
