@@ -1,0 +1,55 @@
+#include "engine/tokenizer/tokenizer.h"
+
+#include <algorithm>
+
+namespace lemma {
+
+std::vector<Token> Tokenizer::encode(std::string_view text, bool parseSpecial) const {
+  std::vector<Token> out;
+  const SpecialMatcher& matcher = parseSpecial ? *addedAndControl_ : *added_;
+  bool afterSpecial = true;
+  for (size_t at = 0; at < text.size();) {
+    const auto match = matcher.find(text, at);
+    const size_t end = match ? match->begin : text.size();
+    if (end > at) {
+      model_->encode(text.substr(at, end - at), afterSpecial, out);
+      afterSpecial = false;
+    }
+    if (!match) break;
+    out.push_back(match->token);
+    afterSpecial = true;
+    at = match->end;
+  }
+  return out;
+}
+
+std::string_view Tokenizer::piece(Token token) const {
+  return vocabulary_.has(token) ? vocabulary_.piece(token) : std::string_view();
+}
+
+std::string Tokenizer::decode(std::span<const Token> tokens, bool skipControl) const {
+  std::string out;
+  bool dropSpace = special_.spacePrefix;
+  for (const Token token : tokens) {
+    if (skipControl && isControl(token)) continue;
+    std::string_view text = piece(token);
+    if (dropSpace && !isControl(token)) {
+      if (text.starts_with(' ')) text.remove_prefix(1);
+      dropSpace = false;
+    }
+    out += text;
+  }
+  return out;
+}
+
+bool Tokenizer::isControl(Token token) const {
+  if (!vocabulary_.has(token)) return false;
+  const TokenKind kind = vocabulary_.kind(token);
+  return kind == TokenKind::control || kind == TokenKind::unknown;
+}
+
+bool Tokenizer::isEndOfGeneration(Token token) const { return std::binary_search(ends_.begin(), ends_.end(), token); }
+
+std::optional<Token> Tokenizer::find(std::string_view exactText) const { return vocabulary_.find(exactText); }
+
+}  // namespace lemma

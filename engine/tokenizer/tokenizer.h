@@ -1,0 +1,62 @@
+// Text to tokens and back, as the model was trained. Everything it is made of comes from a model file and is checked
+// on the way in. Text that a person wrote never becomes a control token unless the caller asks for it (parseSpecial).
+// Immutable after construction; any thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/api/types.h"
+#include "engine/gguf/gguf.h"
+#include "engine/tokenizer/special_matcher.h"
+#include "engine/tokenizer/subword_model.h"
+#include "engine/tokenizer/vocabulary.h"
+#include "kernels/api/result.h"
+
+namespace lemma {
+
+class Tokenizer {
+ public:
+  // Copies what it needs: the header's bytes may go away afterwards. notFound where the file has no tokenizer,
+  // unsupported for a tokenizer or pre-tokenizer this build does not know, badValue for a broken one.
+  static Result<std::unique_ptr<Tokenizer>> fromGguf(const GgufHeader& header);
+
+  // Adds no bos. Added tokens that are not control tokens (<think> of some models) are found in any text; control
+  // tokens only with parseSpecial.
+  std::vector<Token> encode(std::string_view text, bool parseSpecial) const;
+  // The bytes this token stands for, perhaps a part of a code point; of control tokens their text; empty for ids
+  // outside the vocabulary.
+  std::string_view piece(Token token) const;
+  // `skipControl`: control and unknown tokens leave nothing. The space that encode put in front is taken away again.
+  std::string decode(std::span<const Token> tokens, bool skipControl) const;
+
+  bool isControl(Token token) const;
+  bool isEndOfGeneration(Token token) const;
+  std::optional<Token> find(std::string_view exactText) const;  // an added or control token before a plain one
+  int size() const { return vocabulary_.size(); }
+  std::optional<Token> bos() const { return special_.bos; }
+  std::optional<Token> eos() const { return special_.eos; }
+  bool addBos() const { return special_.addBos; }  // the model wants bos before a text without template
+  bool addEos() const { return special_.addEos; }
+
+ private:
+  friend class TokenizerBuilder;
+  struct Special {
+    std::optional<Token> bos, eos, unknown;
+    bool addBos = false, addEos = false;
+    bool spacePrefix = false;  // SentencePiece: text begins with a space that is not there
+  };
+  Tokenizer() = default;
+
+  Vocabulary vocabulary_;
+  std::unique_ptr<SubwordModel> model_;
+  std::optional<SpecialMatcher> added_, addedAndControl_;
+  std::vector<Token> ends_;  // ascending
+  Special special_;
+};
+
+}  // namespace lemma
