@@ -198,12 +198,12 @@ Result<GgufTensor> readTensor(Cursor& in, const std::string& nth) {
     }
     elements = *product;
   }
-  const auto row = rowBytes(tensor.type, tensor.ne[0]);
-  if (!row) {
+  if (tensor.ne[0] % info->block != 0) {
     return fail(Err::badValue, where + " has rows of " + std::to_string(tensor.ne[0]) +
                                    " elements, which are not whole " + std::string(info->name) + " blocks");
   }
-  const auto bytes = checkedMul(*row, elements / uint64_t(tensor.ne[0]));
+  const auto row = rowBytes(tensor.type, tensor.ne[0]);
+  const auto bytes = row ? checkedMul(*row, elements / uint64_t(tensor.ne[0])) : std::nullopt;
   if (!bytes) return fail(Err::tooLarge, where + " has more bytes than a size can hold");
   tensor.bytes = *bytes;
   return tensor;
