@@ -1,5 +1,6 @@
 #include "kernels/api/backend_list.h"
 
+#include "kernels/cpu/cpu_backend.h"
 #include "kernels/ref/reference_backend.h"
 
 namespace lemma {
@@ -7,6 +8,7 @@ namespace {
 
 constexpr BackendEntry kBackends[] = {
     {"reference", makeReferenceBackend},
+    {"cpu", makeCpuBackend},
 };
 
 }  // namespace
@@ -19,7 +21,5 @@ const BackendEntry* backendEntry(std::string_view name) {
   }
   return nullptr;
 }
-
-std::span<const std::string_view> cpuTargets() { return {}; }  // this build has no cpu backend
 
 }  // namespace lemma

@@ -1,0 +1,13 @@
+// The fast backend of the processor: weights in the file's own layout, the best instruction set this machine can run.
+// Made by the backend list; what a Backend promises is in kernels/api/backend.h.
+#pragma once
+
+#include <memory>
+
+#include "kernels/api/backend_list.h"
+
+namespace lemma {
+
+Result<std::unique_ptr<Backend>> makeCpuBackend(const BackendOptions& options);
+
+}  // namespace lemma

@@ -1,0 +1,21 @@
+// Which instruction sets this machine can run: the processor has them (cpuid) and the operating system saves their
+// registers (xgetbv). Pure questions to the processor, any thread.
+#pragma once
+
+#include <string>
+
+namespace lemma::cpu {
+
+struct CpuFeatures {
+  bool sse4 = false;    // SSE4.2 and SSSE3
+  bool avx2 = false;    // with FMA, F16C and BMI2
+  bool avx512 = false;  // F, BW, VL and DQ
+  bool vnni = false;    // AVX512_VNNI
+};
+
+CpuFeatures cpuFeatures();
+
+// The maker's name of the processor; empty where it has none.
+std::string cpuBrand();
+
+}  // namespace lemma::cpu

@@ -1,0 +1,108 @@
+// The kernels of one instruction set as plain functions, and the layouts they share. One table a target, chosen at run
+// time; constant data, any thread. Nothing here may have inline functions that do work: the files of every target
+// include it, and the linker keeps one copy.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lemma::cpu {
+
+constexpr int kPanel = 32;      // outputs of one weight panel, and values of one block of 8-bit activations
+constexpr int kKeyTile = 64;    // positions of one attention tile
+constexpr int kFewRows = 8;     // up to here a matMul is a mat-vec; more rows are another family of kernels
+constexpr int kSegment = 2048;  // values along k of one weight panel (a multiple of 512)
+
+// Activations in 8 bits, one row: per block of 32 values a float scale (largest / 127) and bytes.
+//   q     roundUp(nb, 16) blocks; groups of four blocks store their first halves, then their second halves
+//         (the 128-bit lanes that nibble formats unpack to; see blockOffset)
+//   scale [nbPad] float; sum [nbPad] float = scale * sum of bytes; start [nbPad] int32 = -128 * sum of bytes
+// Padding is zero.
+struct ActLayout {
+  int64_t k = 0;
+  int32_t blocks = 0, padded = 0;                     // k / 32, and that rounded up to 16
+  int64_t scale = 0, sum = 0, start = 0, stride = 0;  // byte offsets in a row, bytes of a row
+};
+
+struct MatVecArgs {
+  const std::byte* weights = nullptr;  // [n rows of rowBytes]
+  uint64_t rowBytes = 0;
+  int64_t n = 0, k = 0;
+  const std::byte* acts = nullptr;  // 8-bit: [tokens] rows of layout; float: [tokens, actStride bytes]
+  const ActLayout* layout = nullptr;
+  int64_t actStride = 0;
+  int tokens = 0;        // at most kFewRows
+  float* out = nullptr;  // [tokens, ldOut]
+  int64_t ldOut = 0;
+  std::byte* scratch = nullptr;  // scratchBytes(k) of the format
+};
+
+struct PanelArgs {
+  const std::byte* weights = nullptr;  // first row of the panel
+  uint64_t rowBytes = 0;
+  int n = 0;              // rows there are, at most kPanel; the rest becomes zero
+  int64_t k0 = 0, k = 0;  // the segment of each row, whole blocks
+  std::byte* panel = nullptr;
+};
+
+struct GemmArgs {
+  const std::byte* panel = nullptr;
+  int64_t k0 = 0, k = 0;
+  const std::byte* acts = nullptr;  // rows as in MatVecArgs, whole rows (k0 is added by the kernel)
+  const ActLayout* layout = nullptr;
+  int64_t actStride = 0;
+  int rows = 0;
+  float* out = nullptr;     // [rows, kPanel]
+  bool accumulate = false;  // adds to out
+};
+
+// How one weight format is multiplied. Formats without an entry are decoded to float rows first.
+struct FormatKernels {
+  uint32_t type = 0;           // lemma::Type
+  bool bytes = false;          // takes 8-bit activations
+  int panelBytesPerBlock = 0;  // of 32 values along k
+  void (*matVec)(const MatVecArgs&) = nullptr;
+  void (*unpack)(const PanelArgs&) = nullptr;
+  void (*gemm)(const GemmArgs&) = nullptr;
+};
+
+enum class CacheType : uint8_t { f32, f16, q8 };
+
+// One task of attention: `rows` consecutive queries of one sequence against the heads of one kv head.
+struct AttentionArgs {
+  const float* q = nullptr;  // first query row, first head of the group: [rows, ldQ], heads headDim apart
+  int64_t ldQ = 0;
+  int rows = 0, group = 0;  // query heads that share the kv head
+  int headDim = 0, vDim = 0;
+  float scale = 1;
+  CacheType kType{}, vType{};
+  const std::byte* kPool = nullptr;  // of the kv head: page and slot strides follow
+  const std::byte* vPool = nullptr;
+  int64_t kPage = 0, kSlot = 0, vPage = 0, vSlot = 0;
+  int32_t pageTokens = 0;
+  const int32_t* pages = nullptr;  // of the sequence
+  int32_t firstPos = 0;            // of the first row; row i is at firstPos + i
+  int32_t from = 0, to = 0;        // few rows: the positions of this part of the cache
+  float* out = nullptr;            // many rows: [rows, ldOut]; few rows: vDim + 2 floats a head (sum, largest, total)
+  int64_t ldOut = 0;
+  float* scratch = nullptr;  // attentionScratch floats
+};
+
+struct KernelTable {
+  const char* name = nullptr;
+  const FormatKernels* formats = nullptr;
+  int formatCount = 0;
+
+  void (*rmsNorm)(const float* in, const float* weight, float eps, int64_t n, float* out) = nullptr;
+  void (*quantize)(const float* in, int32_t firstBlock, int32_t blocks, const ActLayout& layout,
+                   std::byte* row) = nullptr;
+  void (*rope)(float* x, const float* cosine, const float* sine, int half, bool interleaved) = nullptr;
+  void (*toHalf)(const float* in, int64_t n, std::byte* out) = nullptr;
+  void (*swiGlu)(const float* gate, const float* up, int64_t n, float* out) = nullptr;
+  void (*add)(const float* a, const float* b, int64_t n, float* out) = nullptr;
+  void (*attentionFew)(const AttentionArgs&) = nullptr;  // rows == 1, one part of the cache
+  void (*attentionMerge)(const float* parts, int64_t partStride, int count, int vDim, float* out) = nullptr;
+  void (*attentionMany)(const AttentionArgs&) = nullptr;  // whole cache of every row
+};
+
+}  // namespace lemma::cpu

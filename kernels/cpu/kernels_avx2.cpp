@@ -1,0 +1,4 @@
+#define LEMMA_CPU_TARGET avx2
+#include "kernels/cpu/simd_avx2.h"
+// the vectors come first
+#include "kernels/cpu/kernels_of_target.h"

@@ -1,0 +1,4 @@
+#define LEMMA_CPU_TARGET avx512
+#include "kernels/cpu/simd_avx512.h"
+// the vectors come first
+#include "kernels/cpu/kernels_of_target.h"

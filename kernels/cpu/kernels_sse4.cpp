@@ -1,0 +1,4 @@
+#define LEMMA_CPU_TARGET sse4
+#include "kernels/cpu/simd_sse4.h"
+// the vectors come first
+#include "kernels/cpu/kernels_of_target.h"

@@ -1,0 +1,292 @@
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/cpu/phase.h"
+
+namespace lemma::cpu {
+namespace {
+
+constexpr int kChunksAThread = 8;     // enough that threads of different speed end together
+constexpr int64_t kFewOutputs = 512;  // most outputs of a chunk of few rows
+constexpr int kManyRows = 512;        // most rows of a chunk of many
+constexpr int kStrip = 48;            // rows multiplied before their results are finished
+constexpr int64_t kDecodedRows = 4;   // weight rows decoded together where a format has no kernels
+
+int64_t roundUp(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
+
+int64_t panelBytes(const Matrix& m) {
+  return std::min<int64_t>(roundUp(m.k, 32), kSegment) / 32 * m.format->panelBytesPerBlock;
+}
+
+}  // namespace
+
+// ---- quantising phase
+
+int QuantizePhase::chunks(const Run& run) const {
+  const int rows = run.rows(wanted);
+  return rows > kFewRows ? (rows + 7) / 8 : 0;
+}
+
+void QuantizePhase::run(const Run& run, int chunk, Worker& worker) const {
+  worker.prepared = -1;
+  const int end = std::min(chunk * 8 + 8, run.rows(wanted));
+  const int64_t k = input->bytes.layout.k;
+  for (int r = chunk * 8; r < end; ++r) {
+    const float* row = input->rows.row(r);
+    if (input->norm) {
+      auto* const normed = reinterpret_cast<float*>(worker.scratch);
+      kernels->rmsNorm(row, input->norm, input->eps, k, normed);
+      row = normed;
+    }
+    kernels->quantize(row, 0, int32_t(k / 32), input->bytes.layout, input->bytes.row(run, r));
+  }
+}
+
+size_t QuantizePhase::scratchBytes() const { return size_t(input->bytes.layout.k) * 4; }
+
+// ---- products
+
+// Few rows and many use the same memory differently; `acts` and `row` stay while a thread takes chunks of one phase.
+struct ProductPhase::Scratch {
+  std::byte* acts = nullptr;  // few: [kFewRows] 8-bit rows
+  float* row = nullptr;       // few: [k]
+  float* out[2] = {};         // few: [kFewRows][kFewOutputs]; many: [kManyRows][kPanel]
+  std::byte* panel[2] = {};   // many; few: scratch of the mat-vec
+  float* decoded = nullptr;   // [kPanel][segment or k] where a format has no kernels
+  size_t bytes = 0;
+};
+
+ProductPhase::Scratch ProductPhase::scratch(Worker& worker) const {
+  Scratch s;
+  std::byte* at = worker.scratch;
+  const auto take = [&](int64_t size) {
+    std::byte* const p = at;
+    at += roundUp(size, 64);
+    s.bytes += size_t(roundUp(size, 64));
+    return p;
+  };
+  int64_t panel = 0;
+  bool decodes = false;
+  for (const Product& p : products) {
+    panel = std::max({panel, panelBytes(p.weight), int64_t(input.bytes.layout.padded) * 48});
+    decodes |= p.weight.decode != nullptr;
+  }
+  s.acts = take(input.bytes.layout.stride * kFewRows);
+  s.row = reinterpret_cast<float*>(take(roundUp(k, 32) * 4));
+  for (int i = 0; i < (gated ? 2 : 1); ++i) {
+    s.out[i] =
+        reinterpret_cast<float*>(take(std::max<int64_t>(kFewRows * kFewOutputs, int64_t(kManyRows) * kPanel) * 4));
+    s.panel[i] = take(panel);
+  }
+  if (decodes) {
+    s.decoded = reinterpret_cast<float*>(
+        take(std::max(kDecodedRows * k, int64_t(kPanel) * std::min<int64_t>(k, kSegment)) * 4));
+  }
+  return s;
+}
+
+size_t ProductPhase::scratchBytes() const {
+  Worker none;
+  return scratch(none).bytes;
+}
+
+// How this run is cut: of few rows a chunk is a range of outputs of one product, of many a panel of 32 outputs and a
+// range of rows. What a chunk computes does not depend on the cut.
+ProductPhase::Cut ProductPhase::cut(const Run& run) const {
+  Cut c{.outputs = kPanel, .rows = run.rows(wanted)};
+  int64_t total = 0;
+  for (size_t i = 0; i < cutProducts(); ++i) total += products[i].weight.n;
+  const int64_t wish = int64_t(kChunksAThread) * run.threads;
+  if (c.rows <= kFewRows) {
+    c.outputs = std::clamp<int64_t>(total / wish / kPanel * kPanel, kPanel, kFewOutputs);
+    return c;
+  }
+  const int64_t panels = roundUp(total, kPanel) / kPanel;
+  const int64_t blocks = std::max<int64_t>((wish + panels - 1) / panels, (c.rows + kManyRows - 1) / kManyRows);
+  const int rows = c.rows;
+  c.rows = int(std::clamp<int64_t>(roundUp((rows + blocks - 1) / blocks, kStrip), kStrip, kManyRows));
+  c.rowBlocks = (rows + c.rows - 1) / c.rows;
+  return c;
+}
+
+int ProductPhase::chunks(const Run& run) const {
+  if (run.rows(wanted) == 0) return 0;
+  const Cut c = cut(run);
+  int64_t count = 0;
+  for (size_t i = 0; i < cutProducts(); ++i) count += (products[i].weight.n + c.outputs - 1) / c.outputs * c.rowBlocks;
+  return int(count);
+}
+
+ProductPhase::Piece ProductPhase::piece(const Run& run, int chunk) const {
+  const Cut c = cut(run);
+  int64_t at = chunk;
+  for (size_t i = 0;; ++i) {
+    const int64_t n = products[i].weight.n, pieces = (n + c.outputs - 1) / c.outputs * c.rowBlocks;
+    if (at >= pieces) {
+      at -= pieces;
+      continue;
+    }
+    Piece p{.product = int(i), .n0 = at / c.rowBlocks * c.outputs, .row0 = int(at % c.rowBlocks) * c.rows};
+    p.n = std::min(c.outputs, n - p.n0);
+    p.rows = std::min(c.rows, run.rows(wanted) - p.row0);
+    return p;
+  }
+}
+
+void ProductPhase::run(const Run& run, int chunk, Worker& worker) const {
+  const Piece p = piece(run, chunk);
+  if (run.rows(wanted) <= kFewRows) {
+    few(run, p, worker);
+  } else {
+    worker.prepared = -1;
+    many(run, p, worker);
+  }
+}
+
+// Every thread makes the same 8-bit rows for itself: cheaper than a barrier.
+void ProductPhase::prepare(const Run& run, Worker& worker) const {
+  if (worker.prepared == index) return;
+  worker.prepared = index;
+  if (!bytes() || input.ready) return;
+  const Scratch s = scratch(worker);
+  const ActLayout& layout = input.bytes.layout;
+  for (int r = 0; r < run.rows(wanted); ++r) {
+    const float* row = nullptr;
+    if (input.merge) {
+      input.merge->mergeRow(run, r, s.row);
+      row = s.row;
+    } else if (input.norm) {
+      kernels->rmsNorm(input.rows.row(r), input.norm, input.eps, k, s.row);
+      row = s.row;
+    } else {
+      row = input.rows.row(r);
+    }
+    std::byte* const acts = s.acts + r * layout.stride;
+    kernels->quantize(row, 0, layout.blocks, layout, acts);
+  }
+}
+
+void ProductPhase::multiplyFew(const Matrix& weight, const Piece& piece, const Scratch& s, const std::byte* acts,
+                               int64_t stride, float* out) const {
+  MatVecArgs a{.weights = weight.data + piece.n0 * int64_t(weight.rowBytes),
+               .rowBytes = weight.rowBytes,
+               .n = piece.n,
+               .k = k,
+               .acts = acts,
+               .layout = &input.bytes.layout,
+               .actStride = stride,
+               .tokens = piece.rows,
+               .out = out,
+               .ldOut = kFewOutputs,
+               .scratch = s.panel[0]};
+  if (!weight.decode) return weight.format->matVec(a);
+  a.weights = reinterpret_cast<const std::byte*>(s.decoded);
+  a.rowBytes = uint64_t(k) * 4;
+  for (int64_t n = 0; n < piece.n; n += kDecodedRows, a.out += kDecodedRows) {
+    a.n = std::min(kDecodedRows, piece.n - n);
+    for (int64_t i = 0; i < a.n; ++i) {
+      weight.decode(weight.data + (piece.n0 + n + i) * int64_t(weight.rowBytes), s.decoded + i * k, k);
+    }
+    weight.format->matVec(a);
+  }
+}
+
+void ProductPhase::few(const Run& run, const Piece& p, Worker& worker) const {
+  prepare(run, worker);
+  const Scratch s = scratch(worker);
+  const std::byte* acts = reinterpret_cast<const std::byte*>(input.rows.data);
+  int64_t stride = input.rows.stride * 4;
+  if (bytes()) {
+    acts = input.ready ? input.bytes.row(run, 0) : s.acts;
+    stride = input.bytes.layout.stride;
+  }
+  multiplyFew(products[size_t(p.product)].weight, p, s, acts, stride, s.out[0]);
+  if (gated) multiplyFew(products[1].weight, p, s, acts, stride, s.out[1]);
+  finish(run, p, 0, p.rows, s.out[0], s.out[1], kFewOutputs);
+}
+
+void ProductPhase::unpack(const Matrix& weight, const Piece& p, int64_t k0, int64_t segment, const Scratch& s,
+                          std::byte* panel) const {
+  PanelArgs a{.weights = weight.data + p.n0 * int64_t(weight.rowBytes),
+              .rowBytes = weight.rowBytes,
+              .n = int(p.n),
+              .k0 = k0,
+              .k = segment,
+              .panel = panel};
+  if (weight.decode) {
+    const int64_t from = k0 / weight.blockValues * weight.blockBytes;
+    for (int i = 0; i < a.n; ++i)
+      weight.decode(a.weights + i * int64_t(a.rowBytes) + from, s.decoded + i * segment, segment);
+    a.weights = reinterpret_cast<const std::byte*>(s.decoded);
+    a.rowBytes = uint64_t(segment) * 4;
+    a.k0 = 0;
+  }
+  weight.format->unpack(a);
+}
+
+void ProductPhase::many(const Run& run, const Piece& p, Worker& worker) const {
+  const Scratch s = scratch(worker);
+  const int parts = gated ? 2 : 1;
+  const auto multiply = [&](int i, int64_t k0, int64_t segment, int row, int rows, float* out) {
+    const int64_t stride = bytes() ? input.bytes.layout.stride : input.rows.stride * 4;
+    const std::byte* const acts =
+        bytes() ? input.bytes.row(run, 0) : reinterpret_cast<const std::byte*>(input.rows.data);
+    products[size_t(p.product + i)].weight.format->gemm({.panel = s.panel[i],
+                                                         .k0 = k0,
+                                                         .k = segment,
+                                                         .acts = acts + (p.row0 + row) * stride,
+                                                         .layout = &input.bytes.layout,
+                                                         .actStride = stride,
+                                                         .rows = rows,
+                                                         .out = out,
+                                                         .accumulate = k0 > 0});
+  };
+  const bool whole = k <= kSegment;  // results of a strip are finished while they are in the nearest cache
+  for (int64_t k0 = 0; k0 < k; k0 += kSegment) {
+    const int64_t segment = std::min<int64_t>(kSegment, k - k0);
+    for (int i = 0; i < parts; ++i) unpack(products[size_t(p.product + i)].weight, p, k0, segment, s, s.panel[i]);
+    for (int row = 0; row < p.rows; row += kStrip) {
+      const int rows = std::min(kStrip, p.rows - row);
+      float* out[2] = {};
+      for (int i = 0; i < parts; ++i) {
+        out[i] = s.out[i] + (whole ? 0 : int64_t(row) * kPanel);
+        multiply(i, k0, segment, row, rows, out[i]);
+      }
+      if (k0 + segment == k) finish(run, p, p.row0 + row, rows, out[0], out[1], kPanel);
+    }
+  }
+}
+
+// Bias, residual, gate: from a tile of results to where they belong.
+void ProductPhase::finish(const Run& run, const Piece& p, int row, int rows, const float* first, const float* second,
+                          int64_t ld) const {
+  for (int r = 0; r < rows; ++r, first += ld, second += second ? ld : 0) {
+    if (gated) {
+      float* const h = const_cast<float*>(first);
+      for (int i = 0; i < 2; ++i) {
+        const float* const bias = products[size_t(i)].bias;
+        float* const x = i == 0 ? h : const_cast<float*>(second);
+        if (bias) kernels->add(x, bias + p.n0, p.n, x);
+      }
+      kernels->swiGlu(h, second, p.n, h);
+      if (gatedOut.data) std::memcpy(gatedOut.row(row + r) + p.n0, h, size_t(p.n) * 4);
+      if (gatedBytes) {
+        kernels->quantize(h, int32_t(p.n0 / 32), int32_t(p.n / 32), gatedBytes->layout, gatedBytes->row(run, row + r));
+      }
+      continue;
+    }
+    const Product& product = products[size_t(p.product)];
+    float* const out = product.out.row(row + r) + p.n0;
+    const float* from = first;
+    if (product.bias) {
+      kernels->add(from, product.bias + p.n0, p.n, const_cast<float*>(first));
+    }
+    if (product.residual.data) {
+      kernels->add(from, product.residual.row(row + r) + p.n0, p.n, out);
+    } else {
+      std::memcpy(out, from, size_t(p.n) * 4);
+    }
+  }
+}
+
+}  // namespace lemma::cpu

@@ -1,0 +1,133 @@
+// Kernels over single rows: norm, quantisation, rope, SiLU gate, exponentials. Included after a simd_*.h, once a
+// target. An element's result does not depend on where in a vector it lies. Pure functions, any thread.
+#include "kernels/cpu/kernel_table.h"
+
+namespace lemma::cpu::LEMMA_CPU_TARGET {
+
+// The first n (< kLanes) floats of p, zero behind them.
+LEMMA_SIMD F loadSome(const float* p, int64_t n) {
+  alignas(64) float buffer[kLanes] = {};
+  for (int64_t i = 0; i < n; ++i) buffer[i] = p[i];
+  return fload(buffer);
+}
+LEMMA_SIMD void storeSome(float* p, F v, int64_t n) {
+  alignas(64) float buffer[kLanes];
+  fstore(buffer, v);
+  for (int64_t i = 0; i < n; ++i) p[i] = buffer[i];
+}
+
+// e^x to about 1e-7 of itself; 0 below -87.3, the largest power that fits above 88.
+// x = n ln 2 + r, |r| <= ln 2 / 2; e^r by its series to r^7 / 7!.
+LEMMA_SIMD F expOf(F x) {
+  const F bounded = fmin(fmax(x, fset(-87.3f)), fset(88.0f));
+  const I n = toInt(fmul(bounded, fset(1.44269504f)));
+  const F whole = toFloat(n);
+  F r = fma(whole, fset(-0.693145752f), bounded);  // ln 2 in two parts, the first exact in few bits
+  r = fma(whole, fset(-1.42860677e-6f), r);
+  F p = fset(1.0f / 5040);
+  p = fma(p, r, fset(1.0f / 720));
+  p = fma(p, r, fset(1.0f / 120));
+  p = fma(p, r, fset(1.0f / 24));
+  p = fma(p, r, fset(1.0f / 6));
+  p = fma(p, r, fset(0.5f));
+  p = fma(p, r, fset(1.0f));
+  p = fma(p, r, fset(1.0f));
+  return zeroBelow(fmul(p, exponent(n)), x, -87.3f);
+}
+
+LEMMA_SIMD float expOf(float x) {
+  alignas(64) float out[kLanes];
+  fstore(out, expOf(fset(x)));
+  return out[0];
+}
+
+LEMMA_SIMD float sumOf(F v) { return _mm_cvtss_f32(sum4(v, v, v, v)); }
+
+static void rmsNorm(const float* in, const float* weight, float eps, int64_t n, float* out) {
+  F sum[4] = {fzero(), fzero(), fzero(), fzero()};
+  int64_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    for (int j = 0; j < 4; ++j) {
+      const F x = fload(in + i + j * kLanes);
+      sum[j] = fma(x, x, sum[j]);
+    }
+  }
+  for (; i < n; i += kLanes) {
+    const F x = n - i >= kLanes ? fload(in + i) : loadSome(in + i, n - i);
+    sum[0] = fma(x, x, sum[0]);
+  }
+  const float mean = sumOf(fadd(fadd(sum[0], sum[1]), fadd(sum[2], sum[3]))) / float(n);
+  const float scale = 1.0f / _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(mean + eps)));
+  for (i = 0; i + kLanes <= n; i += kLanes) {
+    fstore(out + i, fmul(fmul(fload(in + i), fset(scale)), fload(weight + i)));
+  }
+  for (; i < n; ++i) out[i] = in[i] * scale * weight[i];
+}
+
+static void quantize(const float* in, int32_t firstBlock, int32_t blocks, const ActLayout& layout, std::byte* row) {
+  constexpr int kVecs = 32 / kLanes;
+  auto* scales = reinterpret_cast<float*>(row + layout.scale);
+  auto* sums = reinterpret_cast<float*>(row + layout.sum);
+  auto* starts = reinterpret_cast<int32_t*>(row + layout.start);
+  for (int32_t b = firstBlock; b < firstBlock + blocks; ++b, in += 32) {
+    F v[kVecs];
+    F largest = fzero();
+    for (int i = 0; i < kVecs; ++i) {
+      v[i] = fload(in + i * kLanes);
+      largest = fmax(largest, fabs(v[i]));
+    }
+    const float scale = hmax(largest) / 127.0f;
+    const float inverse = scale > 1e-30f ? 1.0f / scale : 0.0f;
+    for (int i = 0; i < kVecs; ++i) v[i] = fmul(v[i], fset(inverse));
+    std::byte* const bytes = row + (b >> 2) * 128 + (b & 3) * 16;
+    const int32_t sum = storeBytes(v, bytes, bytes + 64);
+    scales[b] = scale;
+    sums[b] = scale * float(sum);
+    starts[b] = int32_t(uint32_t(sum) * uint32_t(-128));
+  }
+  if (firstBlock + blocks == layout.blocks) {  // the memory may have held rows of another width
+    for (int32_t b = layout.blocks; b < layout.padded; ++b) scales[b] = sums[b] = 0;
+  }
+}
+
+static void rope(float* __restrict x, const float* __restrict cosine, const float* __restrict sine, int half,
+                 bool interleaved) {
+  const int apart = interleaved ? 1 : half;
+  if (interleaved) {
+    for (int i = 0; i < half; ++i) {
+      const float a = x[2 * i], b = x[2 * i + apart];
+      x[2 * i] = a * cosine[i] - b * sine[i];
+      x[2 * i + 1] = a * sine[i] + b * cosine[i];
+    }
+  } else {
+    for (int i = 0; i < half; ++i) {
+      const float a = x[i], b = x[i + apart];
+      x[i] = a * cosine[i] - b * sine[i];
+      x[i + apart] = a * sine[i] + b * cosine[i];
+    }
+  }
+}
+
+static void swiGlu(const float* gate, const float* up, int64_t n, float* out) {
+  const auto one = [](F g, F u) { return fmul(fdiv(g, fadd(fset(1.0f), expOf(fsub(fzero(), g)))), u); };
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) fstore(out + i, one(fload(gate + i), fload(up + i)));
+  if (i < n) storeSome(out + i, one(loadSome(gate + i, n - i), loadSome(up + i, n - i)), n - i);
+}
+
+static void add(const float* a, const float* b, int64_t n, float* out) {
+  for (int64_t i = 0; i < n; ++i) out[i] = a[i] + b[i];
+}
+
+#if defined(LEMMA_HAS_TO_HALF)
+static void toHalf(const float* in, int64_t n, std::byte* out) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) storeHalf(out + 2 * i, fload(in + i));
+  if (i == n) return;
+  alignas(64) std::byte buffer[2 * kLanes];
+  storeHalf(buffer, loadSome(in + i, n - i));
+  for (int64_t j = 0; j < 2 * (n - i); ++j) out[2 * i + j] = buffer[j];
+}
+#endif
+
+}  // namespace lemma::cpu::LEMMA_CPU_TARGET

@@ -1,0 +1,117 @@
+// 256-bit vectors for the kernels: AVX2, FMA, F16C. Included by one file, into that target's own namespace; pure
+// functions, any thread.
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lemma::cpu::LEMMA_CPU_TARGET {
+
+#define LEMMA_SIMD [[gnu::always_inline]] static inline
+
+constexpr int kLanes = 8;
+constexpr int kGroup = 2;
+constexpr int kTileRows = 2;
+constexpr int kTileVecs = 2;
+constexpr int kFloatVecs = 2;
+constexpr int kMaxStreams = 4;
+
+using F = __m256;
+using I = __m256i;
+
+LEMMA_SIMD F fzero() { return _mm256_setzero_ps(); }
+LEMMA_SIMD F fset(float x) { return _mm256_set1_ps(x); }
+LEMMA_SIMD F fload(const float* p) { return _mm256_loadu_ps(p); }
+LEMMA_SIMD void fstore(float* p, F v) { _mm256_storeu_ps(p, v); }
+LEMMA_SIMD F fadd(F a, F b) { return _mm256_add_ps(a, b); }
+LEMMA_SIMD F fsub(F a, F b) { return _mm256_sub_ps(a, b); }
+LEMMA_SIMD F fmul(F a, F b) { return _mm256_mul_ps(a, b); }
+LEMMA_SIMD F fdiv(F a, F b) { return _mm256_div_ps(a, b); }
+LEMMA_SIMD F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
+LEMMA_SIMD F fmax(F a, F b) { return _mm256_max_ps(a, b); }
+LEMMA_SIMD F fmin(F a, F b) { return _mm256_min_ps(a, b); }
+LEMMA_SIMD F fabs(F a) { return _mm256_andnot_ps(fset(-0.0f), a); }
+LEMMA_SIMD F zeroBelow(F v, F x, float limit) { return _mm256_and_ps(_mm256_cmp_ps(x, fset(limit), _CMP_NLT_UQ), v); }
+LEMMA_SIMD F loadHalf(const void* p) { return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+LEMMA_SIMD F loadBfloat(const void* p) {
+  return _mm256_castsi256_ps(
+      _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))), 16));
+}
+#define LEMMA_HAS_TO_HALF 1
+LEMMA_SIMD void storeHalf(void* p, F v) {
+  _mm_storeu_si128(static_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+
+LEMMA_SIMD I izero() { return _mm256_setzero_si256(); }
+LEMMA_SIMD I iset(int32_t x) { return _mm256_set1_epi32(x); }
+LEMMA_SIMD I iload(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+LEMMA_SIMD I iadd(I a, I b) { return _mm256_add_epi32(a, b); }
+LEMMA_SIMD F toFloat(I v) { return _mm256_cvtepi32_ps(v); }
+LEMMA_SIMD I toInt(F v) { return _mm256_cvtps_epi32(v); }
+LEMMA_SIMD F exponent(I n) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, iset(127)), 23)); }
+LEMMA_SIMD int32_t isum(I v) {
+  __m128i s = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
+}
+LEMMA_SIMD float hmax(F v) {
+  __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  m = _mm_max_ps(m, _mm_movehl_ps(m, m));
+  return _mm_cvtss_f32(_mm_max_ss(m, _mm_shuffle_ps(m, m, 1)));
+}
+
+LEMMA_SIMD __m128 sum4(F a, F b, F c, F d) {
+  const F ab = fadd(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+  const F cd = fadd(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+  const F all = fadd(_mm256_castpd_ps(_mm256_unpacklo_pd(_mm256_castps_pd(ab), _mm256_castps_pd(cd))),
+                     _mm256_castpd_ps(_mm256_unpackhi_pd(_mm256_castps_pd(ab), _mm256_castps_pd(cd))));
+  return _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1));
+}
+
+template <int kStep>
+LEMMA_SIMD F spread(F scales) {
+  constexpr int a = kStep * 2, b = a + 1;
+  return _mm256_permutevar8x32_ps(scales, _mm256_setr_epi32(a, a, a, a, b, b, b, b));
+}
+
+LEMMA_SIMD I loadLanes(const std::byte* p, int64_t stride) {
+  const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + stride));
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1);
+}
+LEMMA_SIMD I loadLanesSome(const std::byte* p, int64_t stride, int count) {
+  if (count >= 2) return loadLanes(p, stride);
+  return _mm256_inserti128_si256(izero(), _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), 0);
+}
+LEMMA_SIMD I lowNibbles(I v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
+LEMMA_SIMD I highNibbles(I v) { return _mm256_and_si256(_mm256_srli_epi16(v, 4), _mm256_set1_epi8(15)); }
+
+constexpr int kByteZero = 0;
+constexpr int kPanelZero = 8;
+LEMMA_SIMD I widen(I acc, I pairs) { return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))); }
+LEMMA_SIMD I dotNibble(I acc, I w, I x) { return widen(acc, _mm256_maddubs_epi16(w, x)); }
+LEMMA_SIMD I dotSigned(I acc, I w, I x) {
+  return widen(acc, _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)));
+}
+LEMMA_SIMD I dotPanelByte(I acc, I w, I x) { return dotSigned(acc, w, x); }
+LEMMA_SIMD I panelStart(int32_t start, bool nibbles) { return nibbles ? iset(start >> 4) : izero(); }
+
+LEMMA_SIMD int32_t storeBytes(const F* v, std::byte* first, std::byte* second) {
+  const I a = toInt(v[0]), b = toInt(v[1]), c = toInt(v[2]), d = toInt(v[3]);
+  const auto pack = [](I x, I y) {
+    const I words = _mm256_permute4x64_epi64(_mm256_packs_epi32(x, y), 0xd8);
+    return _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  };
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(first), pack(a, b));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(second), pack(c, d));
+  return isum(iadd(iadd(a, b), iadd(c, d)));
+}
+
+LEMMA_SIMD void splitPairs(const void* p, F& even, F& odd) {
+  const F a = loadHalf(p), b = loadHalf(static_cast<const char*>(p) + 16);
+  const auto inOrder = [](F v) { return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(v), 0xd8)); };
+  even = inOrder(_mm256_shuffle_ps(a, b, 0x88));
+  odd = inOrder(_mm256_shuffle_ps(a, b, 0xdd));
+}
+
+}  // namespace lemma::cpu::LEMMA_CPU_TARGET

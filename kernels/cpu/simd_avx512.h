@@ -1,0 +1,131 @@
+// 512-bit vectors for the kernels: AVX-512 F, BW, VL, DQ, and VNNI's dot product where the file is compiled with it.
+// Included by one file a target, into that target's own namespace; pure functions, any thread.
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lemma::cpu::LEMMA_CPU_TARGET {
+
+#define LEMMA_SIMD [[gnu::always_inline]] static inline
+
+constexpr int kLanes = 16;      // floats of a vector
+constexpr int kGroup = 4;       // 128-bit lanes of a vector = blocks of 32 weights taken at once
+constexpr int kTileRows = 6;    // rows of one GEMM tile
+constexpr int kTileVecs = 2;    // vectors of outputs of one GEMM tile
+constexpr int kFloatVecs = 4;   // the same for float tiles
+constexpr int kMaxStreams = 8;  // accumulators of one mat-vec step: weight rows x tokens
+
+using F = __m512;
+using I = __m512i;
+
+LEMMA_SIMD F fzero() { return _mm512_setzero_ps(); }
+LEMMA_SIMD F fset(float x) { return _mm512_set1_ps(x); }
+LEMMA_SIMD F fload(const float* p) { return _mm512_loadu_ps(p); }
+LEMMA_SIMD void fstore(float* p, F v) { _mm512_storeu_ps(p, v); }
+LEMMA_SIMD F fadd(F a, F b) { return _mm512_add_ps(a, b); }
+LEMMA_SIMD F fsub(F a, F b) { return _mm512_sub_ps(a, b); }
+LEMMA_SIMD F fmul(F a, F b) { return _mm512_mul_ps(a, b); }
+LEMMA_SIMD F fdiv(F a, F b) { return _mm512_div_ps(a, b); }
+LEMMA_SIMD F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+LEMMA_SIMD F fmax(F a, F b) { return _mm512_max_ps(a, b); }
+LEMMA_SIMD F fmin(F a, F b) { return _mm512_min_ps(a, b); }
+LEMMA_SIMD F fabs(F a) { return _mm512_abs_ps(a); }
+LEMMA_SIMD F zeroBelow(F v, F x, float limit) {
+  return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, fset(limit), _CMP_NLT_UQ), v);
+}
+LEMMA_SIMD F loadHalf(const void* p) { return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p))); }
+LEMMA_SIMD F loadBfloat(const void* p) {
+  return _mm512_castsi512_ps(
+      _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(p))), 16));
+}
+#define LEMMA_HAS_TO_HALF 1
+LEMMA_SIMD void storeHalf(void* p, F v) {
+  _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+
+LEMMA_SIMD I izero() { return _mm512_setzero_si512(); }
+LEMMA_SIMD I iset(int32_t x) { return _mm512_set1_epi32(x); }
+LEMMA_SIMD I iload(const void* p) { return _mm512_loadu_si512(p); }
+LEMMA_SIMD I iadd(I a, I b) { return _mm512_add_epi32(a, b); }
+LEMMA_SIMD F toFloat(I v) { return _mm512_cvtepi32_ps(v); }
+LEMMA_SIMD I toInt(F v) { return _mm512_cvtps_epi32(v); }
+LEMMA_SIMD F exponent(I n) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(n, iset(127)), 23)); }
+LEMMA_SIMD int32_t isum(I v) { return _mm512_reduce_add_epi32(v); }
+LEMMA_SIMD float hmax(F v) { return _mm512_reduce_max_ps(v); }
+
+// Sums of four vectors; each in the same fixed order, whichever of the four it is.
+LEMMA_SIMD __m128 sum4(F a, F b, F c, F d) {
+  const F ab = fadd(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+  const F cd = fadd(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+  const F all = fadd(_mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd))),
+                     _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd))));
+  const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
+  return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+}
+
+// Scale `step` (0..3) of every quarter: lane i of a group gets scales[step * kGroup + i / 4].
+template <int kStep>
+LEMMA_SIMD F spread(F scales) {
+  const I index = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
+  return _mm512_permutexvar_ps(_mm512_add_epi32(index, iset(kStep * 4)), scales);
+}
+
+// 16 bytes of each of kGroup blocks that lie `stride` apart.
+LEMMA_SIMD I loadLanes(const std::byte* p, int64_t stride) {
+  const auto at = [&](int i) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + i * stride)); };
+  const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(at(0)), at(1), 1);
+  const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(at(2)), at(3), 1);
+  return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+LEMMA_SIMD I loadLanesSome(const std::byte* p, int64_t stride, int count) {
+  const auto at = [&](int i) {
+    return i < count ? _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + i * stride)) : _mm_setzero_si128();
+  };
+  const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(at(0)), at(1), 1);
+  const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(at(2)), at(3), 1);
+  return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+LEMMA_SIMD I lowNibbles(I v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
+LEMMA_SIMD I highNibbles(I v) { return _mm512_and_si512(_mm512_srli_epi16(v, 4), _mm512_set1_epi8(15)); }
+
+// Dot products of four neighbouring bytes each, added to acc.
+#if defined(__AVX512VNNI__)
+constexpr int kByteZero = 128;   // signed bytes are taken as w + 128
+constexpr int kPanelZero = 128;  // likewise in panels, for nibbles too
+LEMMA_SIMD I dotNibble(I acc, I w, I x) { return _mm512_dpbusd_epi32(acc, w, x); }
+LEMMA_SIMD I dotSigned(I acc, I w, I x) {
+  return _mm512_dpbusd_epi32(acc, _mm512_xor_si512(w, _mm512_set1_epi8(-128)), x);
+}
+LEMMA_SIMD I dotPanelByte(I acc, I w, I x) { return _mm512_dpbusd_epi32(acc, w, x); }
+LEMMA_SIMD I panelStart(int32_t start, bool) { return iset(start); }
+#else
+constexpr int kByteZero = 0;   // signed bytes stay signed
+constexpr int kPanelZero = 8;  // nibbles stay 0..15
+LEMMA_SIMD I widen(I acc, I pairs) { return _mm512_add_epi32(acc, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1))); }
+LEMMA_SIMD I dotNibble(I acc, I w, I x) { return widen(acc, _mm512_maddubs_epi16(w, x)); }
+LEMMA_SIMD I dotSigned(I acc, I w, I x) {
+  const I flipped = _mm512_mask_sub_epi8(x, _mm512_movepi8_mask(w), izero(), x);  // |w| times x with w's sign
+  return widen(acc, _mm512_maddubs_epi16(_mm512_abs_epi8(w), flipped));
+}
+LEMMA_SIMD I dotPanelByte(I acc, I w, I x) { return dotSigned(acc, w, x); }
+LEMMA_SIMD I panelStart(int32_t start, bool nibbles) { return nibbles ? iset(start >> 4) : izero(); }
+#endif
+
+// 32 floats, already scaled, to bytes: the first 16 and the second 16.
+LEMMA_SIMD int32_t storeBytes(const F* v, std::byte* first, std::byte* second) {
+  const I a = toInt(v[0]), b = toInt(v[1]);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(first), _mm512_cvtsepi32_epi8(a));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(second), _mm512_cvtsepi32_epi8(b));
+  return isum(iadd(a, b));
+}
+
+// 2 * kLanes halves (scale, minimum, scale, minimum, ...) to kLanes of each.
+LEMMA_SIMD void splitPairs(const void* p, F& even, F& odd) {
+  const F a = loadHalf(p), b = loadHalf(static_cast<const char*>(p) + 32);
+  const I evens = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+  even = _mm512_permutex2var_ps(a, evens, b);
+  odd = _mm512_permutex2var_ps(a, _mm512_add_epi32(evens, iset(1)), b);
+}
+
+}  // namespace lemma::cpu::LEMMA_CPU_TARGET

@@ -1,0 +1,108 @@
+// 128-bit vectors for the kernels: SSE4.2 and SSSE3, halves converted by hand. Included by one file, into that
+// target's own namespace; pure functions, any thread.
+#include <nmmintrin.h>
+#include <tmmintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lemma::cpu::LEMMA_CPU_TARGET {
+
+#define LEMMA_SIMD [[gnu::always_inline]] static inline
+
+constexpr int kLanes = 4;
+constexpr int kGroup = 1;
+constexpr int kTileRows = 2;
+constexpr int kTileVecs = 2;
+constexpr int kFloatVecs = 2;
+constexpr int kMaxStreams = 4;
+
+using F = __m128;
+using I = __m128i;
+
+LEMMA_SIMD F fzero() { return _mm_setzero_ps(); }
+LEMMA_SIMD F fset(float x) { return _mm_set1_ps(x); }
+LEMMA_SIMD F fload(const float* p) { return _mm_loadu_ps(p); }
+LEMMA_SIMD void fstore(float* p, F v) { _mm_storeu_ps(p, v); }
+LEMMA_SIMD F fadd(F a, F b) { return _mm_add_ps(a, b); }
+LEMMA_SIMD F fsub(F a, F b) { return _mm_sub_ps(a, b); }
+LEMMA_SIMD F fmul(F a, F b) { return _mm_mul_ps(a, b); }
+LEMMA_SIMD F fdiv(F a, F b) { return _mm_div_ps(a, b); }
+LEMMA_SIMD F fma(F a, F b, F c) { return _mm_add_ps(_mm_mul_ps(a, b), c); }
+LEMMA_SIMD F fmax(F a, F b) { return _mm_max_ps(a, b); }
+LEMMA_SIMD F fmin(F a, F b) { return _mm_min_ps(a, b); }
+LEMMA_SIMD F fabs(F a) { return _mm_andnot_ps(fset(-0.0f), a); }
+LEMMA_SIMD F zeroBelow(F v, F x, float limit) { return _mm_and_ps(_mm_cmpnlt_ps(x, fset(limit)), v); }
+
+// Exact for every half: 2^112 lifts the exponent, subnormals included; infinities and NaNs get theirs put back.
+LEMMA_SIMD F loadHalf(const void* p) {
+  const I h = _mm_cvtepu16_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p)));
+  const I sign = _mm_slli_epi32(_mm_and_si128(h, _mm_set1_epi32(0x8000)), 16);
+  const I magnitude = _mm_slli_epi32(_mm_and_si128(h, _mm_set1_epi32(0x7fff)), 13);
+  const I special = _mm_and_si128(_mm_cmpgt_epi32(magnitude, _mm_set1_epi32(0x0f7fffff)), _mm_set1_epi32(0x7f800000));
+  const F lifted = _mm_mul_ps(_mm_castsi128_ps(magnitude), fset(0x1p112f));
+  return _mm_or_ps(lifted, _mm_castsi128_ps(_mm_or_si128(sign, special)));
+}
+LEMMA_SIMD F loadBfloat(const void* p) {
+  return _mm_castsi128_ps(_mm_slli_epi32(_mm_cvtepu16_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p))), 16));
+}
+
+LEMMA_SIMD I izero() { return _mm_setzero_si128(); }
+LEMMA_SIMD I iset(int32_t x) { return _mm_set1_epi32(x); }
+LEMMA_SIMD I iload(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
+LEMMA_SIMD I iadd(I a, I b) { return _mm_add_epi32(a, b); }
+LEMMA_SIMD F toFloat(I v) { return _mm_cvtepi32_ps(v); }
+LEMMA_SIMD I toInt(F v) { return _mm_cvtps_epi32(v); }
+LEMMA_SIMD F exponent(I n) { return _mm_castsi128_ps(_mm_slli_epi32(_mm_add_epi32(n, iset(127)), 23)); }
+LEMMA_SIMD int32_t isum(I v) {
+  v = _mm_add_epi32(v, _mm_shuffle_epi32(v, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(v, _mm_shuffle_epi32(v, 0xb1)));
+}
+LEMMA_SIMD float hmax(F v) {
+  v = _mm_max_ps(v, _mm_movehl_ps(v, v));
+  return _mm_cvtss_f32(_mm_max_ss(v, _mm_shuffle_ps(v, v, 1)));
+}
+
+LEMMA_SIMD __m128 sum4(F a, F b, F c, F d) {
+  const F ab = fadd(_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
+  const F cd = fadd(_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
+  return fadd(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab));
+}
+
+template <int kStep>
+LEMMA_SIMD F spread(F scales) {
+  return _mm_shuffle_ps(scales, scales, kStep * 0x55);
+}
+
+LEMMA_SIMD I loadLanes(const std::byte* p, int64_t) { return iload(p); }
+LEMMA_SIMD I loadLanesSome(const std::byte* p, int64_t, int) { return iload(p); }
+LEMMA_SIMD I lowNibbles(I v) { return _mm_and_si128(v, _mm_set1_epi8(15)); }
+LEMMA_SIMD I highNibbles(I v) { return _mm_and_si128(_mm_srli_epi16(v, 4), _mm_set1_epi8(15)); }
+
+constexpr int kByteZero = 0;
+constexpr int kPanelZero = 8;
+LEMMA_SIMD I widen(I acc, I pairs) { return _mm_add_epi32(acc, _mm_madd_epi16(pairs, _mm_set1_epi16(1))); }
+LEMMA_SIMD I dotNibble(I acc, I w, I x) { return widen(acc, _mm_maddubs_epi16(w, x)); }
+LEMMA_SIMD I dotSigned(I acc, I w, I x) { return widen(acc, _mm_maddubs_epi16(_mm_abs_epi8(w), _mm_sign_epi8(x, w))); }
+LEMMA_SIMD I dotPanelByte(I acc, I w, I x) { return dotSigned(acc, w, x); }
+LEMMA_SIMD I panelStart(int32_t start, bool nibbles) { return nibbles ? iset(start >> 4) : izero(); }
+
+LEMMA_SIMD int32_t storeBytes(const F* v, std::byte* first, std::byte* second) {
+  I sum = izero(), words[4];
+  for (int i = 0; i < 4; ++i) {
+    const I a = toInt(v[2 * i]), b = toInt(v[2 * i + 1]);
+    sum = iadd(sum, iadd(a, b));
+    words[i] = _mm_packs_epi32(a, b);
+  }
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(first), _mm_packs_epi16(words[0], words[1]));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(second), _mm_packs_epi16(words[2], words[3]));
+  return isum(sum);
+}
+
+LEMMA_SIMD void splitPairs(const void* p, F& even, F& odd) {
+  const F a = loadHalf(p), b = loadHalf(static_cast<const char*>(p) + 8);
+  even = _mm_shuffle_ps(a, b, 0x88);
+  odd = _mm_shuffle_ps(a, b, 0xdd);
+}
+
+}  // namespace lemma::cpu::LEMMA_CPU_TARGET
