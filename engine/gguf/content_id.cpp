@@ -7,15 +7,11 @@
 #include <algorithm>
 
 namespace lemma {
+namespace {
 
-std::string contentId(const GgufHeader& header, std::span<const std::byte> headerBytes) {
-  const size_t size = size_t(std::min<uint64_t>(header.headerBytes, headerBytes.size()));
-  XXH3_state_t state;
-  XXH3_128bits_reset(&state);
-  XXH3_128bits_update(&state, headerBytes.data(), size);
-  XXH3_128bits_update(&state, &header.fileBytes, sizeof(header.fileBytes));
+std::string hexOf(XXH128_hash_t hash) {
   XXH128_canonical_t digest;
-  XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(&state));
+  XXH128_canonicalFromHash(&digest, hash);
   std::string hex;
   for (const unsigned char byte : digest.digest) {
     hex += "0123456789abcdef"[byte >> 4];
@@ -23,5 +19,18 @@ std::string contentId(const GgufHeader& header, std::span<const std::byte> heade
   }
   return hex;
 }
+
+}  // namespace
+
+std::string contentId(const GgufHeader& header, std::span<const std::byte> headerBytes) {
+  const size_t size = size_t(std::min<uint64_t>(header.headerBytes, headerBytes.size()));
+  XXH3_state_t state;
+  XXH3_128bits_reset(&state);
+  XXH3_128bits_update(&state, headerBytes.data(), size);
+  XXH3_128bits_update(&state, &header.fileBytes, sizeof(header.fileBytes));
+  return hexOf(XXH3_128bits_digest(&state));
+}
+
+std::string hashOf(std::string_view text) { return hexOf(XXH3_128bits(text.data(), text.size())); }
 
 }  // namespace lemma

@@ -14,7 +14,7 @@ namespace lemma {
 
 struct GgufHeader;
 class GraphBuilder;
-class WeightBinder;
+class WeightStore;
 
 // Rotary positions: the frequencies are a weight of the graph, made once from these numbers.
 struct RopeParams {
@@ -35,8 +35,19 @@ struct Hparams {
   int vDim = 0;     // of v
   int feedForward = 0;
   float normEps = 0;
+  float attentionScale = 1;  // of q . k
   RopeParams rope;
 };
+
+// What protects memory and time from a hostile file; far above any model that exists.
+namespace hparam_limits {
+inline constexpr int kLayers = 512;
+inline constexpr int kHeads = 1024;
+inline constexpr int kHeadDim = 4096;
+inline constexpr int kWidth = 1 << 20;  // of the residual stream and of feed-forward layers
+inline constexpr int kVocabulary = 1 << 24;
+inline constexpr int kContext = 1 << 24;
+}  // namespace hparam_limits
 
 // A model bound to its weights: says which ops make each stage, for the rows that the builder was made for.
 class ModelGraph {
@@ -51,7 +62,7 @@ struct ModelArch {
   std::string_view ggufName;  // general.architecture
   Result<Hparams> (*readHparams)(const GgufHeader& header);
   // Finds every tensor and checks its shape; the error names the tensor.
-  Result<std::unique_ptr<ModelGraph>> (*bind)(const Hparams& hparams, WeightBinder& weights);
+  Result<std::unique_ptr<ModelGraph>> (*bind)(const Hparams& hparams, WeightStore& weights);
 };
 
 std::span<const ModelArch* const> modelArchTable();  // written by CMake

@@ -1,0 +1,54 @@
+#include "engine/blocks/graph.h"
+
+#include <algorithm>
+
+namespace lemma {
+namespace {
+
+// Every activation starts on a cache line of its own.
+uint64_t bytesOf(int64_t width, int64_t rows) {
+  return (uint64_t(width) * uint64_t(rows) * sizeof(float) + 63) & ~63ull;
+}
+
+}  // namespace
+
+GraphBuilder::GraphBuilder(int64_t embedding, int64_t vocabulary, RowBucket bucket, GraphMemory memory)
+    : embedding_(embedding), vocabulary_(vocabulary), bucket_(bucket), memory_(std::move(memory)) {
+  residualBytes_ = used_ = peak_ = bytesOf(embedding, bucket.rows);
+}
+
+TensorView GraphBuilder::residual() const {
+  return contiguous(memory_.arena, 0, Type::F32, {embedding_, bucket_.rows});
+}
+
+TensorView GraphBuilder::place(int64_t width, int64_t rows) {
+  const TensorView view = contiguous(memory_.arena, used_, Type::F32, {width, rows});
+  used_ += bytesOf(width, rows);
+  peak_ = std::max(peak_, used_);
+  return view;
+}
+
+TensorView GraphBuilder::activation(int64_t width) { return place(width, bucket_.rows); }
+
+TensorView GraphBuilder::wantedActivation(int64_t width) { return place(width, bucket_.wanted); }
+
+TensorView GraphBuilder::logits() const {
+  return contiguous(memory_.head, 0, Type::F32, {vocabulary_, bucket_.wanted});
+}
+
+uint64_t GraphBuilder::headBytes() const { return bytesOf(vocabulary_, bucket_.wanted); }
+
+TensorView GraphBuilder::weight(const TensorView& file) {
+  if (file.empty() || !memory_.prepare) return file;
+  auto prepared = memory_.prepare(file);
+  if (prepared) return *prepared;
+  if (status_) status_ = tl::unexpected(std::move(prepared).error());
+  return file;
+}
+
+Result<std::vector<Op>> GraphBuilder::take() {
+  if (!status_) return tl::unexpected(status_.error());
+  return std::move(ops_);
+}
+
+}  // namespace lemma

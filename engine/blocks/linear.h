@@ -1,0 +1,23 @@
+// A weight matrix with an optional bias, as every block uses them. Engine's thread.
+#pragma once
+
+#include <string>
+
+#include "engine/blocks/graph.h"
+#include "engine/memory/weights.h"
+
+namespace lemma {
+
+struct Linear {
+  TensorView weight;  // {in, out}
+  TensorView bias;    // {out} F32, or empty
+};
+
+// `name`.weight of {in, out}, and `name`.bias where the file has it.
+Result<Linear> bindLinear(const WeightStore& weights, const std::string& name, int64_t in, int64_t out);
+
+// out[outputs, rows] = x * weight^T (+ bias) (+ residual); out may be the residual.
+void linear(GraphBuilder& g, const Linear& l, const TensorView& x, const TensorView& out,
+            const TensorView& residual = {}, bool wantedRows = false);
+
+}  // namespace lemma

@@ -1,0 +1,67 @@
+#include "engine/memory/kv_pools.h"
+
+#include <string>
+
+namespace lemma {
+namespace {
+
+TensorView pageOf(const TensorView& pool, int32_t page) {
+  TensorView view = pool;
+  view.off += uint64_t(page) * uint64_t(pool.nb[3]);
+  view.ne[3] = 1;
+  return view;
+}
+
+}  // namespace
+
+std::optional<uint64_t> KvLayout::bytesOfLayer() const {
+  const auto k = rowBytes(type, headDim), v = rowBytes(type, vDim);
+  if (!k || !v) return std::nullopt;
+  return (*k + *v) * uint64_t(pageTokens) * uint64_t(kvHeads) * uint64_t(pages);
+}
+
+KvPools::~KvPools() {
+  for (size_t i = 0; i < k_.size(); ++i) backends_[i]->release(k_[i].buf);
+  for (size_t i = 0; i < v_.size(); ++i) backends_[i]->release(v_[i].buf);
+}
+
+Result<void> KvPools::allocate(const KvLayout& l, std::span<Backend* const> backendOfLayer) {
+  if (!l.bytesOfLayer()) {
+    return fail(Err::unsupported, "heads of " + std::to_string(l.headDim) + " and " + std::to_string(l.vDim) +
+                                      " numbers are not whole blocks of the cache type " +
+                                      std::string(typeInfo(l.type)->name));
+  }
+  backends_.assign(backendOfLayer.begin(), backendOfLayer.end());
+  for (Backend* backend : backends_) {
+    const Space space = backend->info().hostMemory ? Space::host : Space::device;
+    const auto pool = [&](int dim) -> Result<TensorView> {
+      TensorView view = contiguous({}, 0, l.type, {dim, l.pageTokens, l.kvHeads, l.pages});
+      const uint64_t bytes = uint64_t(view.nb[3]) * uint64_t(l.pages);
+      LEMMA_TRY(buf, backend->alloc(bytes, space, Usage::kvCache));
+      bytes_ += bytes;
+      view.buf = buf;
+      return view;
+    };
+    LEMMA_TRY(k, pool(l.headDim));
+    k_.push_back(k);
+    LEMMA_TRY(v, pool(l.vDim));
+    v_.push_back(v);
+  }
+  return {};
+}
+
+Result<void> KvPools::copyPages(std::span<const PageCopy> copies) {
+  std::vector<std::pair<Backend*, Fence>> fences;
+  for (const PageCopy& c : copies) {
+    for (size_t layer = 0; layer < backends_.size(); ++layer) {
+      for (const TensorView& pool : {k_[layer], v_[layer]}) {
+        LEMMA_TRY(fence, backends_[layer]->copy(pageOf(pool, c.to), pageOf(pool, c.from), {}));
+        fences.emplace_back(backends_[layer], fence);
+      }
+    }
+  }
+  for (const auto& [backend, fence] : fences) LEMMA_CHECK(backend->wait(fence, kNoDeadline));
+  return {};
+}
+
+}  // namespace lemma

@@ -1,0 +1,95 @@
+// Runs a bound model on one or several devices. A plan says which device does which stage (embed, each layer, head);
+// neighbouring stages of one device are a segment, compiled to one program. Programs are compiled once for each size
+// of batch and used again; nothing is allocated for a token. Owner: the Model; the engine's thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/memory/kv_pools.h"
+#include "engine/models/model_arch.h"
+#include "kernels/api/backend.h"
+
+namespace lemma {
+
+// Device of each stage as an index into the executor's devices: [0] embed, [1 + layer], [layers + 1] head.
+struct Placement {
+  std::vector<int> deviceOfStage;
+};
+
+class Executor {
+ public:
+  // Up to so many rows a program is compiled (and its kernels chosen) for generation; results of a row are the same
+  // bits for any number of rows up to it.
+  static constexpr int kFewRows = 8;
+
+  // `model` and what it is bound to must outlive the executor.
+  Executor(const ModelGraph& model, const Hparams& hparams, std::vector<std::unique_ptr<Backend>> devices,
+           const Placement& placement, int maxRows);
+  ~Executor();
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+
+  // Told the bytes of each weight when a device has it; an error ends the preparation.
+  using OnWeight = std::function<Result<void>(uint64_t bytes)>;
+
+  // Allocates the cache and compiles what generation needs.
+  Result<void> prepare(const KvLayout& layout, const OnWeight& onWeight = {});
+
+  // Runs one step of at most maxRows rows. Logits {wanted, vocabulary} live until the next run.
+  // Err::cancelled where the flag was set: what the step wrote to the cache is then undefined.
+  Result<std::span<float>> run(const StepData& step, const CancelFlag& cancel);
+
+  Result<void> copyPages(std::span<const PageCopy> copies) { return pools_.copyPages(copies); }
+  std::vector<DeviceInfo> devices() const;
+  uint64_t bytes() const { return bytes_ + pools_.bytes(); }
+
+ private:
+  struct Segment {
+    Backend* backend = nullptr;
+    int firstStage = 0, lastStage = 0;
+    BufferRef arena;  // activations; the residual stream lies at its start
+  };
+  struct Variant {  // every segment's program for one size of batch
+    std::vector<std::unique_ptr<Program>> programs;
+    std::span<float> logits;  // host memory, where it wants any
+    TensorView deviceLogits;  // copied to `logits` where the device's memory cannot be read
+  };
+  struct Head {
+    BufferRef buffer;
+    std::vector<float> host;
+  };
+  struct Sizes {
+    uint64_t arena = 0, head = 0;
+  };
+
+  int stages() const { return hparams_.layers + 2; }
+  RowBucket bucketFor(int rows, int wanted) const;
+  void build(GraphBuilder& g, const Segment& s, bool withHead) const;
+  Sizes sizesOf(const Segment& s, RowBucket bucket) const;
+  Result<BufferRef> allocate(Backend& backend, uint64_t bytes);
+  Result<TensorView> prepareWeight(Backend& backend, const TensorView& file);
+  Result<Variant*> variant(RowBucket bucket);
+  Result<void> passOn(const Segment& from, const Segment& to, int rows);
+
+  const ModelGraph& model_;
+  const Hparams hparams_;
+  const int maxRows_;
+  std::vector<std::unique_ptr<Backend>> devices_;
+  std::vector<Segment> segments_;
+  std::vector<Backend*> backendOfLayer_;
+  KvPools pools_;
+  std::unordered_map<const Backend*, std::unordered_map<const std::byte*, TensorView>> prepared_;
+  std::vector<std::pair<Backend*, BufferRef>> buffers_;
+  std::map<int, Head> heads_;                        // by most wanted rows
+  std::map<std::pair<int, int>, Variant> variants_;  // by RowBucket
+  std::vector<float> staging_;                       // the residual stream between two devices
+  uint64_t bytes_ = 0;
+  OnWeight onWeight_;
+};
+
+}  // namespace lemma

@@ -1,0 +1,145 @@
+// The default model. Class reference on the reference backend: its golden logits are stored as float16, so 2e-3 are
+// allowed beyond what that rounds away (half of the last place: 0.0078 from 16 on, 0.0156 from 32 on). Class divergence
+// of the fast backend on every instruction set against the reference backend: mean KL <= 0.01, no row above 0.1, argmax
+// equal where the margin is above 1.0.
+#include <nlohmann/json.hpp>
+
+#include "kernels/api/backend_list.h"
+#include "tests/model/run_model.h"
+#include "tests/support/default_model.h"
+#include "tests/support/goldens.h"
+#include "tests/support/npy.h"
+
+namespace lemma::test {
+namespace {
+
+constexpr double kReference = 2e-3;
+constexpr ptrdiff_t kGreedy = 12;  // tokens of each answer: the reference backend takes its time
+constexpr double kMeanDivergence = 0.01, kRowDivergence = 0.1;
+constexpr float kClearMargin = 1.0f;
+
+struct Prompt {
+  std::string name;
+  std::vector<int> ids, greedy;
+  Npy logits;
+};
+
+std::vector<Prompt> prompts() {
+  const auto folder = goldens() / "smollm2";
+  const auto golden = nlohmann::json::parse(readText(folder / "golden.json"));
+  std::vector<Prompt> out;
+  for (const auto& [name, p] : golden["prompts"].items()) {
+    out.push_back({name, p["ids"].get<std::vector<int>>(), p["greedy"].get<std::vector<int>>(),
+                   readNpy(folder / ("logits_" + name + ".npy"))});
+  }
+  return out;
+}
+
+// Half of the last place of a float16 of this size: what storing it may have moved it.
+double halfPlace(float x) { return std::ldexp(1.0, std::max(std::ilogb(x == 0 ? 1e-8f : x), -14) - 11); }
+
+// KL(p || q) in nats of the distributions that two rows of logits give.
+double divergence(const float* p, const float* q, int n) {
+  const auto logSum = [n](const float* x) {
+    const double most = *std::max_element(x, x + n);
+    double sum = 0;
+    for (int i = 0; i < n; ++i) sum += std::exp(double(x[i]) - most);
+    return most + std::log(sum);
+  };
+  const double zp = logSum(p), zq = logSum(q);
+  double kl = 0;
+  for (int i = 0; i < n; ++i) {
+    const double logP = double(p[i]) - zp;
+    kl += std::exp(logP) * (logP - (double(q[i]) - zq));
+  }
+  return kl;
+}
+
+TEST(SmolLm2, referenceLogitsAndGreedyTokens) {
+  LEMMA_NEED_GOLDENS(goldens() / "smollm2");
+  LEMMA_NEED_GOLDENS(defaultModel());
+  const auto model = loadModel(defaultModel().string(), "reference", "f32");
+  const int vocabulary = model->info().vocabulary;
+  for (const Prompt& p : prompts()) {
+    SCOPED_TRACE(p.name);
+    const std::vector<float> got = logitsOf(*model, p.ids, 512);
+    ASSERT_EQ(got.size(), p.logits.data.size());
+    double worst = 0;
+    for (size_t i = 0; i < got.size(); ++i) {
+      ASSERT_TRUE(std::isfinite(got[i]));
+      const float stored = p.logits.data[i];
+      worst = std::max(worst, std::fabs(double(got[i]) - double(stored)) - halfPlace(stored));
+    }
+    EXPECT_LE(worst, kReference);
+    RecordProperty(p.name, std::to_string(worst));
+    const std::vector<int> first(p.greedy.begin(),
+                                 p.greedy.begin() + std::min<ptrdiff_t>(kGreedy, std::ssize(p.greedy)));
+    EXPECT_EQ(greedy(*model, p.ids, int(first.size())), first);
+    for (size_t i = 0; i < p.ids.size(); ++i) {
+      const float* want = p.logits.row(int64_t(i));
+      if (margin(want, vocabulary) > 2e-2f) {
+        EXPECT_EQ(argmax(got.data() + i * size_t(vocabulary), vocabulary), argmax(want, vocabulary)) << i;
+      }
+    }
+  }
+}
+
+TEST(SmolLm2, fastBackendsDivergeLittle) {
+  LEMMA_NEED_GOLDENS(goldens() / "smollm2");
+  LEMMA_NEED_GOLDENS(defaultModel());
+  if (cpuTargets().empty()) GTEST_SKIP() << "this build has no fast backend";
+  const auto reference = loadModel(defaultModel().string(), "reference", "f32");
+  const int vocabulary = reference->info().vocabulary;
+  for (const Prompt& p : prompts()) {
+    const std::vector<float> want = logitsOf(*reference, p.ids, 512);
+    for (const std::string_view target : cpuTargets()) {
+      for (const char* kvType : {"f16", "q8_0"}) {
+        for (const int chunk : {512, 1}) {
+          SCOPED_TRACE(p.name + " on " + std::string(target) + ", cache " + kvType + ", chunks of " +
+                       std::to_string(chunk));
+          auto fast = Model::load({.path = defaultModel().string(),
+                                   .threads = 2,
+                                   .kvType = kvType,
+                                   .backend = "cpu",
+                                   .target = std::string(target)});
+          ASSERT_TRUE(fast) << fast.error().what;
+          const std::vector<float> got = logitsOf(**fast, p.ids, chunk);
+          ASSERT_EQ(got.size(), want.size());
+          double sum = 0;
+          for (size_t i = 0; i < p.ids.size(); ++i) {
+            const float *a = want.data() + i * size_t(vocabulary), *b = got.data() + i * size_t(vocabulary);
+            const double kl = divergence(a, b, vocabulary);
+            sum += kl;
+            EXPECT_LE(kl, kRowDivergence) << "row " << i;
+            if (margin(a, vocabulary) > kClearMargin) {
+              EXPECT_EQ(argmax(b, vocabulary), argmax(a, vocabulary)) << "row " << i;
+            }
+          }
+          EXPECT_LE(sum / double(p.ids.size()), kMeanDivergence);
+        }
+      }
+    }
+  }
+}
+
+TEST(SmolLm2, saysWhatItIs) {
+  LEMMA_NEED_GOLDENS(defaultModel());
+  const auto model = Model::load({.path = defaultModel().string(), .vocabularyOnly = true});
+  ASSERT_TRUE(model) << model.error().what;
+  const ModelInfo& info = (*model)->info();
+  EXPECT_EQ(info.architecture, "llama");
+  EXPECT_EQ(info.licence, "apache-2.0");
+  EXPECT_EQ(info.quantisation, "Q4_1");
+  EXPECT_EQ(info.parameters, 134'515'008u);
+  EXPECT_EQ(info.layers, 30);
+  EXPECT_EQ(info.embedding, 576);
+  EXPECT_EQ(info.vocabulary, 49152);
+  EXPECT_EQ(info.contextTrained, 8192);
+  EXPECT_EQ(info.id.size(), 32u);
+  EXPECT_TRUE(info.hasTemplate);
+  EXPECT_TRUE(info.hasTokenizer);
+  EXPECT_FALSE(info.thinksByItself);
+}
+
+}  // namespace
+}  // namespace lemma::test

@@ -1,0 +1,209 @@
+// Class bitwise: the same bits whatever the chunking within a family of kernels, the neighbours in the batch, the pages
+// of the cache, a fork, or the device that does a layer. On every backend and instruction set.
+#include <cstring>
+
+#include "engine/memory/weights.h"
+#include "engine/schedule/executor.h"
+#include "kernels/api/backend_list.h"
+#include "tests/model/run_model.h"
+#include "tests/model/tiny_model.h"
+
+namespace lemma::test {
+namespace {
+
+struct Target {
+  std::string backend, instructions, kvType;
+  friend std::ostream& operator<<(std::ostream& out, const Target& t) {
+    return out << t.backend << (t.instructions.empty() ? "" : "_") << t.instructions << "_" << t.kvType;
+  }
+};
+
+std::vector<Target> targets() {
+  std::vector<Target> out;
+  for (const char* kvType : {"f32", "f16", "q8_0"}) {
+    for (const BackendEntry& entry : backendList()) {
+      if (entry.name != "cpu") {
+        out.push_back({std::string(entry.name), "", kvType});
+        continue;
+      }
+      for (std::string_view t : cpuTargets()) out.push_back({std::string(entry.name), std::string(t), kvType});
+    }
+  }
+  return out;
+}
+
+void expectSameBits(std::span<const float> a, std::span<const float> b) {
+  ASSERT_EQ(a.size(), b.size());
+  EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size_bytes()), 0);
+}
+
+class Bitwise : public testing::TestWithParam<Target> {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(TinyModel().writer().write(file_.path()));
+    auto model = Model::load({.path = file_.path(),
+                              .batch = 64,
+                              .threads = 2,
+                              .kvType = GetParam().kvType,
+                              .backend = GetParam().backend,
+                              .target = GetParam().instructions});
+    ASSERT_TRUE(model) << model.error().what;
+    model_ = std::move(*model);
+    for (int i = 0; i < 150; ++i) ids_.push_back((i * 37 + i * i) % TinyModel::kVocabulary);
+  }
+
+  TemporaryFile file_;
+  std::unique_ptr<Model> model_;
+  std::vector<int> ids_;
+  const CancelFlag never_{false};
+};
+
+TEST_P(Bitwise, chunksOfOneFamily) {
+  const auto one = logitsOf(*model_, ids_, 1);
+  for (int chunk : {2, 5, 8}) expectSameBits(logitsOf(*model_, ids_, chunk), one);
+  const std::vector<int> whole(ids_.begin(), ids_.begin() + 60);  // 60 = 3 x 20 = 4 x 15: every chunk above 8 rows
+  const auto large = logitsOf(*model_, whole, 60);
+  for (int chunk : {15, 20, 30}) expectSameBits(logitsOf(*model_, whole, chunk), large);
+}
+
+TEST_P(Bitwise, neighboursInTheBatch) {
+  // Three sequences of different lengths, each alone, then mixed row by row in batches of at most 8.
+  std::vector<std::vector<int>> prompts{
+      {ids_.begin(), ids_.begin() + 40}, {ids_.begin() + 3, ids_.begin() + 90}, {ids_.begin() + 50, ids_.begin() + 57}};
+  std::vector<std::vector<float>> alone, mixed(3);
+  for (const auto& p : prompts) alone.push_back(logitsOf(*model_, p, 1));
+  std::vector<SeqId> seqs;
+  for (size_t s = 0; s < 3; ++s) seqs.push_back(model_->newSequence());
+  std::vector<size_t> at(3, 0);
+  Batch batch;
+  std::vector<size_t> owner;
+  const auto flush = [&] {
+    if (batch.size() == 0) return;
+    const auto logits = model_->forward(batch, never_);
+    ASSERT_TRUE(logits) << logits.error().what;
+    for (size_t r = 0; r < owner.size(); ++r) {
+      const auto row = logits->row(int(r));
+      mixed[owner[r]].insert(mixed[owner[r]].end(), row.begin(), row.end());
+    }
+    batch.clear();
+    owner.clear();
+  };
+  for (size_t turn = 0; at != std::vector<size_t>{40, 87, 7}; ++turn) {
+    const size_t s = (turn * 7 + turn / 3) % 3;
+    if (at[s] == prompts[s].size()) continue;
+    batch.add(Token(prompts[s][at[s]]), int(at[s]), seqs[s], true);
+    owner.push_back(s);
+    ++at[s];
+    if (batch.size() == 8 || turn % 5 == 0) flush();
+  }
+  flush();
+  for (size_t s = 0; s < 3; ++s) expectSameBits(mixed[s], alone[s]);
+}
+
+TEST_P(Bitwise, forkAndTruncate) {
+  const auto straight = logitsOf(*model_, ids_, 1);
+  const SeqId a = model_->newSequence();
+  std::vector<int> first(ids_.begin(), ids_.begin() + 100);
+  logitsOf(*model_, a, first, 5);
+  const auto b = model_->fork(a, 70);  // in the middle of a page
+  ASSERT_TRUE(b);
+  model_->truncate(a, 30);
+  const auto goOn = [&](SeqId seq, int from, int to, int shift) {
+    std::vector<float> out;
+    for (int i = from; i < to; ++i) {
+      Batch batch;
+      batch.add(Token((ids_[size_t(i)] + shift) % TinyModel::kVocabulary), i, seq, true);
+      const auto logits = model_->forward(batch, never_);
+      EXPECT_TRUE(logits);
+      out.insert(out.end(), logits->data.begin(), logits->data.end());
+    }
+    return out;
+  };
+  goOn(a, 30, 110, 1);  // other tokens: must leave no trace in the fork
+  const auto tail = goOn(*b, 70, 150, 0);
+  expectSameBits(tail, std::span(straight).subspan(70 * size_t(TinyModel::kVocabulary)));
+}
+
+TEST_P(Bitwise, aCancelledStepLeavesNoTrace) {
+  const auto straight = logitsOf(*model_, ids_, 1);
+  const SeqId seq = model_->newSequence();
+  std::vector<float> out;
+  const CancelFlag now(true);
+  for (int i = 0; i < 150; ++i) {
+    Batch batch;
+    if (i % 10 == 3) {
+      for (int j = 0; j < 60 && i + j < 250; ++j) batch.add(Token(5), i + j, seq, true);
+      const auto cancelled = model_->forward(batch, now);
+      ASSERT_FALSE(cancelled);
+      ASSERT_EQ(cancelled.error().code, Err::cancelled);
+      ASSERT_EQ(model_->length(seq), i);
+      batch.clear();
+    }
+    batch.add(Token(ids_[size_t(i)]), i, seq, true);
+    const auto logits = model_->forward(batch, never_);
+    ASSERT_TRUE(logits) << logits.error().what;
+    out.insert(out.end(), logits->data.begin(), logits->data.end());
+  }
+  expectSameBits(out, straight);
+}
+
+TEST_P(Bitwise, wantedRowsAreThoseOfTheWhole) {
+  const auto all = logitsOf(*model_, std::vector<int>(ids_.begin(), ids_.begin() + 30), 30);
+  const SeqId seq = model_->newSequence();
+  Batch batch;
+  for (int i = 0; i < 30; ++i) batch.add(Token(ids_[size_t(i)]), i, seq, i >= 12);  // 18 rows: the same family as 30
+  const auto logits = model_->forward(batch, never_);
+  ASSERT_TRUE(logits);
+  expectSameBits(logits->data, std::span(all).subspan(12 * size_t(TinyModel::kVocabulary)));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Bitwise, testing::ValuesIn(targets()), testing::PrintToStringParamName());
+
+// A plan that spreads stages over two devices computes what one device does.
+TEST(Placement, twoDevicesComputeWhatOneDoes) {
+  TemporaryFile path;
+  ASSERT_TRUE(TinyModel().writer().write(path.path()));
+  const auto file = openGguf(path.path());
+  ASSERT_TRUE(file);
+  const auto arch = std::ranges::find(modelArchTable(), std::string_view("llama"), &ModelArch::ggufName);
+  ASSERT_NE(arch, modelArchTable().end());
+  const auto hparams = (*arch)->readHparams(file->header);
+  ASSERT_TRUE(hparams);
+  WeightStore weights(*file);
+  const auto graph = (*arch)->bind(*hparams, weights);
+  ASSERT_TRUE(graph);
+
+  const std::vector<int32_t> tokens{3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8}, seq(12, 0), table{1, 0}, wanted{0, 11};
+  std::vector<int32_t> pos(12);
+  for (int i = 0; i < 12; ++i) pos[size_t(i)] = i;
+  std::vector<std::vector<float>> results;
+  for (const std::vector<int>& plan : {std::vector<int>{0, 0, 0, 0}, {0, 1, 1, 1}, {0, 0, 1, 0}, {1, 0, 1, 0}}) {
+    std::vector<std::unique_ptr<Backend>> devices;
+    for (int d = 0; d < 2; ++d) devices.push_back(std::move(*backendEntry("reference")->make({.id = DeviceId(d)})));
+    Executor executor(**graph, *hparams, std::move(devices), {plan}, 16);
+    const auto prepared = executor.prepare({.type = Type::F32,
+                                            .headDim = hparams->headDim,
+                                            .vDim = hparams->vDim,
+                                            .kvHeads = hparams->kvHeads,
+                                            .pageTokens = 8,
+                                            .pages = 2});
+    ASSERT_TRUE(prepared) << prepared.error().what;
+    const CancelFlag never(false);
+    const auto logits = executor.run({.rows = 12,
+                                      .wanted = 2,
+                                      .tokens = tokens.data(),
+                                      .pos = pos.data(),
+                                      .seqOfRow = seq.data(),
+                                      .pageTable = table.data(),
+                                      .pageTableStride = 2,
+                                      .wantedRows = wanted.data()},
+                                     never);
+    ASSERT_TRUE(logits) << logits.error().what;
+    results.emplace_back(logits->begin(), logits->end());
+  }
+  ASSERT_EQ(results[0].size(), 2u * TinyModel::kVocabulary);
+  for (const auto& r : results) expectSameBits(r, results[0]);
+}
+
+}  // namespace
+}  // namespace lemma::test

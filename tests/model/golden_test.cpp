@@ -1,0 +1,96 @@
+// Small models against logits that transformers computed in float32. Class: reference (max |difference| <= 2e-3, the
+// same argmax where the margin is above 0.01, greedy tokens equal), on the reference backend.
+#include <nlohmann/json.hpp>
+
+#include "tests/model/run_model.h"
+#include "tests/support/goldens.h"
+#include "tests/support/npy.h"
+
+namespace lemma::test {
+namespace {
+
+struct GoldenModel {
+  const char* folder;
+  const char* file;
+  const char* logitsSuffix;  // of logits_<prompt><suffix>.npy
+  friend std::ostream& operator<<(std::ostream& out, const GoldenModel& m) {
+    std::string name = std::string(m.folder) + "_" + m.file;
+    std::ranges::replace_if(
+        name, [](unsigned char c) { return !std::isalnum(c); }, '_');
+    return out << name;
+  }
+};
+
+constexpr double kReference = 2e-3;
+constexpr float kClearMargin = 0.01f;
+
+class Golden : public testing::TestWithParam<GoldenModel> {
+ protected:
+  void SetUp() override {
+    folder_ = goldens() / "models" / GetParam().folder;
+    LEMMA_NEED_GOLDENS(folder_);
+    golden_ = nlohmann::json::parse(readText(folder_ / "golden.json"));
+    model_ = loadModel((folder_ / GetParam().file).string(), "reference", "f32");
+  }
+
+  void expectLogits(const std::string& prompt, int chunk) {
+    const auto ids = golden_["prompts"][prompt]["ids"].get<std::vector<int>>();
+    const auto positions = golden_["prompts"][prompt]["positions"].get<std::vector<int>>();
+    const Npy expected = readNpy(folder_ / ("logits_" + prompt + GetParam().logitsSuffix + ".npy"));
+    const int vocabulary = int(expected.shape.back());
+    const std::vector<float> got = logitsOf(*model_, ids, chunk);
+    ASSERT_EQ(got.size(), ids.size() * size_t(vocabulary));
+    ASSERT_EQ(expected.data.size(), positions.size() * size_t(vocabulary));
+    double worst = 0;
+    for (size_t i = 0; i < positions.size(); ++i) {
+      const float* want = expected.row(int64_t(i));
+      const float* have = got.data() + size_t(positions[i]) * size_t(vocabulary);
+      for (int t = 0; t < vocabulary; ++t) {
+        ASSERT_TRUE(std::isfinite(have[t])) << "position " << positions[i];
+        worst = std::max(worst, std::fabs(double(have[t]) - double(want[t])));
+      }
+      if (margin(want, vocabulary) > kClearMargin) {
+        EXPECT_EQ(argmax(have, vocabulary), argmax(want, vocabulary)) << "position " << positions[i];
+      }
+    }
+    EXPECT_LE(worst, kReference) << prompt << " in chunks of " << chunk;
+    RecordProperty(prompt + "_" + std::to_string(chunk), std::to_string(worst));
+  }
+
+  std::filesystem::path folder_;
+  nlohmann::json golden_;
+  std::unique_ptr<Model> model_;
+};
+
+TEST_P(Golden, oneBatch) {
+  for (const char* prompt : {"short", "mid40", "long200"}) expectLogits(prompt, 512);
+}
+
+TEST_P(Golden, chunksOfSeven) {
+  for (const char* prompt : {"short", "mid40", "long200"}) expectLogits(prompt, 7);
+}
+
+TEST_P(Golden, tokenByToken) {
+  for (const char* prompt : {"short", "mid40", "long200"}) expectLogits(prompt, 1);
+}
+
+class GoldenGreedy : public Golden {};  // of files whose very weights the golden's greedy tokens are of
+
+TEST_P(GoldenGreedy, tokens) {
+  const auto prompt = golden_["prompts"]["short"]["ids"].get<std::vector<int>>();
+  const auto expected = golden_["greedy_from_short"]["ids"].get<std::vector<int>>();
+  EXPECT_EQ(greedy(*model_, prompt, int(expected.size())), expected);
+}
+
+constexpr GoldenModel kLlama[] = {{"llama31", "model-f32.gguf", ""},
+                                  {"llama31", "model-f16.gguf", "_f16w"},
+                                  {"llama_tied_bf16", "model-bf16.gguf", ""},
+                                  {"llama_kquant", "model-f16.gguf", ""}};
+constexpr GoldenModel kLlamaQuantised[] = {{"llama_kquant", "model-q8_0.gguf", "_q8_0"}};
+
+INSTANTIATE_TEST_SUITE_P(Llama, Golden, testing::ValuesIn(kLlama), testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(Llama, GoldenGreedy, testing::ValuesIn(kLlama), testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(LlamaQuantised, Golden, testing::ValuesIn(kLlamaQuantised), testing::PrintToStringParamName());
+
+}  // namespace
+}  // namespace lemma::test

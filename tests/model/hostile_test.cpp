@@ -1,0 +1,304 @@
+// Files that parse as GGUF but are no model that runs: each is refused in one sentence that names the key or tensor.
+#include "tests/model/run_model.h"
+#include "tests/model/tiny_model.h"
+
+namespace lemma::test {
+namespace {
+
+struct Hostile {
+  const char* name;
+  std::function<void(TinyModel&)> spoil;
+  Err code;
+  const char* names;  // what the sentence must name
+};
+
+const Hostile kHostile[] = {
+    {"no architecture", [](TinyModel& m) { m.text.erase("general.architecture"); }, Err::notFound,
+     "general.architecture"},
+    {"foreign architecture", [](TinyModel& m) { m.text["general.architecture"] = "gpt17"; }, Err::unsupported, "gpt17"},
+    {"architecture of control bytes", [](TinyModel& m) { m.text["general.architecture"] = "\x1b[2J\n"; },
+     Err::unsupported, "architecture"},
+    {"no layers key", [](TinyModel& m) { m.whole.erase("llama.block_count"); }, Err::notFound, "llama.block_count"},
+    {"zero layers", [](TinyModel& m) { m.whole["llama.block_count"] = 0; }, Err::badValue, "llama.block_count"},
+    {"too many layers", [](TinyModel& m) { m.whole["llama.block_count"] = 513; }, Err::badValue, "llama.block_count"},
+    {"layers of 2^63", [](TinyModel& m) { m.whole["llama.block_count"] = 1ull << 63; }, Err::badValue,
+     "llama.block_count"},
+    {"a layer more than there is", [](TinyModel& m) { m.whole["llama.block_count"] = 3; }, Err::notFound, "blk.2."},
+    {"layers as text",
+     [](TinyModel& m) {
+       m.whole.erase("llama.block_count");
+       m.text["llama.block_count"] = "2";
+     },
+     Err::badValue, "llama.block_count"},
+    {"zero width", [](TinyModel& m) { m.whole["llama.embedding_length"] = 0; }, Err::badValue,
+     "llama.embedding_length"},
+    {"huge width", [](TinyModel& m) { m.whole["llama.embedding_length"] = 1ull << 40; }, Err::badValue,
+     "llama.embedding_length"},
+    {"other width", [](TinyModel& m) { m.whole["llama.embedding_length"] = 128; }, Err::badValue, "token_embd.weight"},
+    {"zero heads", [](TinyModel& m) { m.whole["llama.attention.head_count"] = 0; }, Err::badValue,
+     "llama.attention.head_count"},
+    {"zero kv heads", [](TinyModel& m) { m.whole["llama.attention.head_count_kv"] = 0; }, Err::badValue,
+     "llama.attention.head_count_kv"},
+    {"heads that do not share",
+     [](TinyModel& m) {
+       m.whole["llama.attention.head_count"] = 3;
+       m.whole["llama.attention.head_count_kv"] = 2;
+     },
+     Err::badValue, "llama.attention.head_count_kv"},
+    {"more heads than width",
+     [](TinyModel& m) {
+       m.whole["llama.attention.head_count"] = 1000;
+       m.whole["llama.attention.head_count_kv"] = 1000;
+     },
+     Err::badValue, "llama.attention.key_length"},
+    {"zero head", [](TinyModel& m) { m.whole["llama.attention.key_length"] = 0; }, Err::badValue,
+     "llama.attention.key_length"},
+    {"huge head", [](TinyModel& m) { m.whole["llama.attention.key_length"] = 1u << 20; }, Err::badValue,
+     "llama.attention.key_length"},
+    {"other head", [](TinyModel& m) { m.whole["llama.attention.key_length"] = 48; }, Err::badValue, "attn_q.weight"},
+    {"other value head", [](TinyModel& m) { m.whole["llama.attention.value_length"] = 48; }, Err::badValue,
+     "attn_v.weight"},
+    {"no context", [](TinyModel& m) { m.whole["llama.context_length"] = 0; }, Err::badValue, "llama.context_length"},
+    {"huge context", [](TinyModel& m) { m.whole["llama.context_length"] = 1ull << 32; }, Err::badValue,
+     "llama.context_length"},
+    {"odd rope", [](TinyModel& m) { m.whole["llama.rope.dimension_count"] = 7; }, Err::badValue,
+     "llama.rope.dimension_count"},
+    {"rope beyond the head", [](TinyModel& m) { m.whole["llama.rope.dimension_count"] = 64; }, Err::badValue,
+     "llama.rope.dimension_count"},
+    {"rope base not a number", [](TinyModel& m) { m.real["llama.rope.freq_base"] = NAN; }, Err::badValue,
+     "llama.rope.freq_base"},
+    {"rope base below zero", [](TinyModel& m) { m.real["llama.rope.freq_base"] = -1; }, Err::badValue,
+     "llama.rope.freq_base"},
+    {"foreign scaling", [](TinyModel& m) { m.text["llama.rope.scaling.type"] = "fractal"; }, Err::unsupported,
+     "llama.rope.scaling.type"},
+    {"linear scaling without a factor", [](TinyModel& m) { m.text["llama.rope.scaling.type"] = "linear"; },
+     Err::notFound, "llama.rope.scaling.factor"},
+    {"linear scaling by zero",
+     [](TinyModel& m) {
+       m.text["llama.rope.scaling.type"] = "linear";
+       m.real["llama.rope.scaling.factor"] = 0;
+     },
+     Err::badValue, "llama.rope.scaling.factor"},
+    {"no eps", [](TinyModel& m) { m.real.erase("llama.attention.layer_norm_rms_epsilon"); }, Err::notFound,
+     "layer_norm_rms_epsilon"},
+    {"eps not a number", [](TinyModel& m) { m.real["llama.attention.layer_norm_rms_epsilon"] = NAN; }, Err::badValue,
+     "layer_norm_rms_epsilon"},
+    {"eps below zero", [](TinyModel& m) { m.real["llama.attention.layer_norm_rms_epsilon"] = -1; }, Err::badValue,
+     "layer_norm_rms_epsilon"},
+    {"experts", [](TinyModel& m) { m.whole["llama.expert_count"] = 8; }, Err::unsupported, "llama.expert_count"},
+    {"one of several files", [](TinyModel& m) { m.whole["split.count"] = 4; }, Err::unsupported, "split.count"},
+    {"no embedding", [](TinyModel& m) { m.tensors.erase("token_embd.weight"); }, Err::notFound, "token_embd.weight"},
+    {"no norm", [](TinyModel& m) { m.tensors.erase("blk.1.ffn_norm.weight"); }, Err::notFound, "blk.1.ffn_norm.weight"},
+    {"no weight", [](TinyModel& m) { m.tensors.erase("blk.0.ffn_down.weight"); }, Err::notFound,
+     "blk.0.ffn_down.weight"},
+    {"a turned weight",
+     [](TinyModel& m) {
+       m.tensors["blk.0.ffn_down.weight"].ne = {64, 96};
+     },
+     Err::badValue, "blk.0.ffn_down.weight"},
+    {"a weight of three dims",
+     [](TinyModel& m) {
+       m.tensors["blk.0.ffn_up.weight"].ne = {64, 96, 2};
+     },
+     Err::badValue, "blk.0.ffn_up.weight"},
+    {"a short norm", [](TinyModel& m) { m.tensors["output_norm.weight"].ne = {32}; }, Err::badValue,
+     "output_norm.weight"},
+    {"a wrong bias",
+     [](TinyModel& m) {
+       m.tensors["blk.0.attn_q.bias"] = {Type::F32, {63}};
+     },
+     Err::badValue, "blk.0.attn_q.bias"},
+    {"an integer weight",
+     [](TinyModel& m) {
+       m.tensors["blk.1.attn_q.weight"] = {Type::I8, {64, 64}};
+     },
+     Err::unsupported, "blk.1.attn_q.weight"},
+    {"an output of another width",
+     [](TinyModel& m) {
+       m.tensors["output.weight"] = {Type::F32, {64, 95}};
+     },
+     Err::badValue, "output.weight"},
+    {"rope factors of another length",
+     [](TinyModel& m) {
+       m.tensors["rope_freqs.weight"] = {Type::F32, {15}};
+     },
+     Err::badValue, "rope_freqs.weight"},
+};
+
+TEST(HostileModel, isRefusedInOneSentence) {
+  for (const Hostile& c : kHostile) {
+    SCOPED_TRACE(c.name);
+    TinyModel tiny;
+    c.spoil(tiny);
+    TemporaryFile file;
+    ASSERT_TRUE(tiny.writer().write(file.path()));
+    const auto model = Model::load({.path = file.path(), .kvType = "f32", .backend = "reference"});
+    ASSERT_FALSE(model);
+    const std::string& what = model.error().what;
+    EXPECT_EQ(model.error().code, c.code) << what;
+    EXPECT_NE(what.find(c.names), std::string::npos) << what;
+    EXPECT_NE(what.find(file.path()), std::string::npos) << what;
+    EXPECT_TRUE(std::ranges::none_of(what, [](unsigned char ch) { return ch < 0x20 || ch == 0x7f; })) << what;
+  }
+}
+
+TEST(HostileModel, theModelItselfRuns) {
+  TemporaryFile file;
+  ASSERT_TRUE(TinyModel().writer().write(file.path()));
+  const auto model = Model::load({.path = file.path(), .kvType = "f32", .backend = "reference"});
+  ASSERT_TRUE(model) << model.error().what;
+  EXPECT_EQ((*model)->tokenizer(), nullptr);
+  EXPECT_EQ((*model)->info().contextSize, 256);
+  const auto logits = logitsOf(**model, {1, 2, 3}, 8);
+  EXPECT_EQ(logits.size(), 3u * TinyModel::kVocabulary);
+  EXPECT_TRUE(std::ranges::all_of(logits, [](float x) { return std::isfinite(x); }));
+}
+
+TEST(HostileModel, ropeFactorsThatAreNotAboveZero) {
+  for (const float bad : {0.0f, -1.0f, NAN, INFINITY}) {
+    TinyModel tiny;
+    std::vector<float> factors(16, 1.0f);
+    factors[7] = bad;
+    TemporaryFile file;
+    ASSERT_TRUE(tiny.writer().tensor("rope_freqs.weight", {16}, factors).write(file.path()));
+    const auto model = Model::load({.path = file.path(), .kvType = "f32", .backend = "reference"});
+    ASSERT_FALSE(model);
+    EXPECT_EQ(model.error().code, Err::badValue);
+    EXPECT_NE(model.error().what.find("rope_freqs.weight"), std::string::npos);
+  }
+}
+
+struct BadOptions {
+  const char* name;
+  LoadOptions options;
+  Err code;
+  const char* names;
+};
+
+TEST(HostileModel, optionsThatCannotBe) {
+  const BadOptions cases[] = {
+      {"backend", {.backend = "abacus"}, Err::notFound, "abacus"},
+      {"cache type", {.kvType = "q1", .backend = "reference"}, Err::badValue, "q1"},
+      {"no rows", {.batch = 0, .backend = "reference"}, Err::badValue, "batch"},
+      {"too many rows", {.batch = 1 << 20, .backend = "reference"}, Err::badValue, "batch"},
+      {"context below zero", {.context = -5, .backend = "reference"}, Err::badValue, "context"},
+  };
+  TemporaryFile file;
+  ASSERT_TRUE(TinyModel().writer().write(file.path()));
+  for (const BadOptions& c : cases) {
+    SCOPED_TRACE(c.name);
+    LoadOptions options = c.options;
+    options.path = file.path();
+    const auto model = Model::load(options);
+    ASSERT_FALSE(model);
+    EXPECT_EQ(model.error().code, c.code) << model.error().what;
+    EXPECT_NE(model.error().what.find(c.names), std::string::npos) << model.error().what;
+  }
+}
+
+TEST(HostileModel, aCacheBeyondTheMachineIsRefusedBeforeItIsReserved) {
+  TinyModel tiny;
+  tiny.whole["llama.context_length"] = 1 << 24;
+  tiny.whole["llama.block_count"] = 60;
+  for (auto layer = 2; layer < 60; ++layer) {
+    for (const auto& [name, t] : TinyModel().tensors) {
+      if (name.starts_with("blk.0.")) tiny.tensors["blk." + std::to_string(layer) + name.substr(5)] = t;
+    }
+  }
+  TemporaryFile file;
+  ASSERT_TRUE(tiny.writer().write(file.path()));
+  const auto model = Model::load({.path = file.path(), .context = 1 << 24, .kvType = "f32", .backend = "reference"});
+  if (model) GTEST_SKIP() << "this machine has the memory";
+  EXPECT_EQ(model.error().code, Err::outOfMemory) << model.error().what;
+  EXPECT_NE(model.error().what.find("context"), std::string::npos) << model.error().what;
+}
+
+TEST(HostileModel, aCacheTypeThatDoesNotFitTheHeads) {
+  TinyModel tiny;
+  tiny.whole["llama.attention.key_length"] = 16;
+  tiny.whole["llama.attention.value_length"] = 16;
+  for (int i = 0; i < TinyModel::kLayers; ++i) {
+    const std::string b = "blk." + std::to_string(i) + ".";
+    tiny.tensors[b + "attn_q.weight"].ne = {64, 32};
+    tiny.tensors[b + "attn_k.weight"].ne = tiny.tensors[b + "attn_v.weight"].ne = {64, 16};
+    tiny.tensors[b + "attn_output.weight"].ne = {32, 64};
+  }
+  TemporaryFile file;
+  ASSERT_TRUE(tiny.writer().write(file.path()));
+  EXPECT_TRUE(Model::load({.path = file.path(), .kvType = "f16", .backend = "reference"}));
+  const auto model = Model::load({.path = file.path(), .kvType = "q8_0", .backend = "reference"});
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code, Err::unsupported);
+  EXPECT_NE(model.error().what.find("Q8_0"), std::string::npos) << model.error().what;
+}
+
+TEST(HostileBatch, isRefusedAndLeavesTheModelUsable) {
+  TemporaryFile file;
+  ASSERT_TRUE(TinyModel().writer().write(file.path()));
+  auto loaded =
+      Model::load({.path = file.path(), .context = 128, .batch = 32, .kvType = "f32", .backend = "reference"});
+  ASSERT_TRUE(loaded) << loaded.error().what;
+  Model& model = **loaded;
+  const SeqId seq = model.newSequence();
+  const CancelFlag never(false);
+  const auto expectError = [&](const Batch& batch, Err code) {
+    const auto r = model.forward(batch, never);
+    ASSERT_FALSE(r);
+    EXPECT_EQ(r.error().code, code) << r.error().what;
+    EXPECT_EQ(model.length(seq), 0);
+  };
+  Batch batch;
+  expectError(batch, Err::badValue);  // empty
+  batch.add(Token(TinyModel::kVocabulary), 0, seq, true);
+  expectError(batch, Err::badValue);
+  batch.clear();
+  batch.add(Token(-1), 0, seq, true);
+  expectError(batch, Err::badValue);
+  batch.clear();
+  batch.add(Token(1), 1, seq, true);  // a gap
+  expectError(batch, Err::badValue);
+  batch.clear();
+  batch.add(Token(1), 0, SeqId{42}, true);
+  expectError(batch, Err::badValue);
+  batch.clear();
+  for (int i = 0; i < 33; ++i) batch.add(Token(1), i, seq, false);
+  expectError(batch, Err::badValue);
+  batch.clear();
+  batch.add(Token(1), 0, seq, true);
+  batch.pos.clear();
+  expectError(batch, Err::badValue);
+
+  // To the last position, and not one further.
+  for (int at = 0; at < 128; at += 32) {
+    batch.clear();
+    for (int i = at; i < at + 32; ++i) batch.add(Token(i % 90), i, seq, false);
+    ASSERT_TRUE(model.forward(batch, never));
+  }
+  batch.clear();
+  batch.add(Token(1), 128, seq, true);
+  const auto full = model.forward(batch, never);
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code, Err::contextFull);
+  EXPECT_EQ(model.length(seq), 128);
+  model.truncate(seq, 100);
+  batch.clear();
+  batch.add(Token(1), 100, seq, true);
+  EXPECT_TRUE(model.forward(batch, never));
+}
+
+TEST(VocabularyOnly, computesNothing) {
+  TemporaryFile file;
+  ASSERT_TRUE(TinyModel().writer().write(file.path()));
+  const auto model = Model::load({.path = file.path(), .vocabularyOnly = true});
+  ASSERT_TRUE(model);
+  Batch batch;
+  batch.add(Token(1), 0, (*model)->newSequence(), true);
+  const auto r = (*model)->forward(batch, CancelFlag(false));
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().code, Err::unsupported);
+  EXPECT_TRUE((*model)->devices().empty());
+  EXPECT_EQ((*model)->privateBytes(), 0u);
+}
+
+}  // namespace
+}  // namespace lemma::test
