@@ -29,7 +29,7 @@ inline std::string readText(const std::filesystem::path& path) {
 }  // namespace lemma::test
 
 // Ends the test as skipped, in words, where a path of the reference data is absent.
-#define LEMMA_NEED_GOLDENS(path)                                                                    \
-  do {                                                                                              \
-    if (!std::filesystem::exists(path)) GTEST_SKIP() << "no reference data at " << (path).string(); \
+#define LEMMA_NEED_GOLDENS(path)                                                                            \
+  do {                                                                                                      \
+    if (!std::filesystem::exists(path)) GTEST_SKIP() << "needs " << (path).string() << ", which is absent"; \
   } while (0)
