@@ -19,6 +19,7 @@ using Json = nlohmann::ordered_json;
 
 inline constexpr uint64_t kMaxTextBytes = 256ull << 20;
 inline constexpr uint64_t kMaxJsonBytes = 64ull << 20;
+inline constexpr uint64_t kMaxTemplateBytes = 4ull << 20;
 inline constexpr int kMaxJsonDepth = 64;
 
 Result<std::string> readFile(const std::string& path, uint64_t maxBytes);

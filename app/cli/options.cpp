@@ -112,8 +112,8 @@ std::string defaultModelPath() {
   return base + "/lemma/models/SmolLM2-135M-Instruct.Q4_1.gguf";
 }
 
-void addModelPath(CLI::App& app, std::string& path) {
-  app.add_option("-m,--model", path, "Model: a GGUF file")->type_name("FILE")->default_str("the default model");
+CLI::Option* addModelPath(CLI::App& app, std::string& path) {
+  return app.add_option("-m,--model", path, "Model: a GGUF file")->type_name("FILE")->default_str("the default model");
 }
 
 void addComputeOptions(CLI::App& app, ModelOptions& options) {
@@ -134,7 +134,7 @@ void addComputeOptions(CLI::App& app, ModelOptions& options) {
   addInteger(app, "-t,--threads", options.threads, 1, kMaxThreads, "Threads that generate")->default_str("all cores");
   addInteger(app, "--tb,--threads-batch", options.promptThreads, 1, kMaxThreads, "Threads that read prompts; also -tb")
       ->default_str("as -t");
-  addInteger(app, "--batch", options.batch, 1, 65536, "Most tokens of one forward pass");
+  addInteger(app, "--batch", options.batch, 1, 16384, "Most tokens of one forward pass");
   app.add_option("--kv", options.kv, "Type of the cache of keys and values")
       ->check(CLI::IsMember({"f16", "q8_0", "f32"}))
       ->type_name("f16|q8_0|f32")

@@ -36,7 +36,7 @@ struct ModelOptions {
 // ${XDG_DATA_HOME:-~/.local/share}/lemma/models/SmolLM2-135M-Instruct.Q4_1.gguf
 std::string defaultModelPath();
 
-void addModelPath(CLI::App& app, std::string& path);           // -m alone
+CLI::Option* addModelPath(CLI::App& app, std::string& path);   // -m alone
 void addComputeOptions(CLI::App& app, ModelOptions& options);  // --device, --place, -t, -tb, --batch, --kv
 void addContextOption(CLI::App& app, ModelOptions& options);   // --ctx
 

@@ -95,7 +95,12 @@ std::string smolModel() {
 }
 
 std::string temporaryPath(const std::string& name) {
-  return testing::TempDir() + "lemma-cli-" + std::to_string(getpid()) + "-" + name;
+  static const struct Folder {
+    std::filesystem::path path = testing::TempDir() + "lemma-cli-" + std::to_string(getpid());
+    Folder() { std::filesystem::create_directories(path); }
+    ~Folder() { std::filesystem::remove_all(path); }
+  } kFolder;
+  return (kFolder.path / name).string();
 }
 
 std::string temporaryFile(const std::string& name, const std::string& content) {

@@ -13,5 +13,7 @@ struct CommandLine {
 };
 
 void addInspect(CommandLine& line);
+void addTokenize(CommandLine& line);
+void addDetokenize(CommandLine& line);
 
 }  // namespace lemma::cli
