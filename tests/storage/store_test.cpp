@@ -338,11 +338,13 @@ TEST_F(StoreTest, aModelIsKnownByContentAndItsPlacesAreAList) {
   now_ += 10;
   ASSERT_OK(store.rememberModel(model, newPlace));  // found again
   TAKE(again, store.checkPlaces("abc"));
+  ASSERT_TRUE(again);
   EXPECT_EQ(again->places[0], (ModelPlace{newPlace, now_, true}));
 
   // Another model at the same path: the first one is no longer there.
   ASSERT_OK(store.rememberModel({.id = "def", .name = "Other", .architecture = "llama", .bytes = 13}, newPlace));
   TAKE(replaced, store.findModel("abc"));
+  ASSERT_TRUE(replaced);
   EXPECT_FALSE(replaced->places[0].present);
   now_ += 1;
   ASSERT_OK(store.rememberModel(model, here));
