@@ -4,8 +4,15 @@
 #include "kernels/quant/bf16.h"
 #include "kernels/quant/f16.h"
 #include "kernels/quant/f32.h"
+#include "kernels/quant/q2_k.h"
+#include "kernels/quant/q3_k.h"
 #include "kernels/quant/q4_0.h"
 #include "kernels/quant/q4_1.h"
+#include "kernels/quant/q4_k.h"
+#include "kernels/quant/q5_0.h"
+#include "kernels/quant/q5_1.h"
+#include "kernels/quant/q5_k.h"
+#include "kernels/quant/q6_k.h"
 #include "kernels/quant/q8_0.h"
 
 namespace lemma {
@@ -27,7 +34,9 @@ void encodeBlocks(const float* in, std::byte* blocks, int64_t n) {
 
 template <class Format>
 constexpr TypeInfo weights(Type type, std::string_view name) {
-  return {type, name, Format::kBlock, int(sizeof(typename Format::Block)), decodeBlocks<Format>, encodeBlocks<Format>};
+  TypeInfo info{type, name, Format::kBlock, int(sizeof(typename Format::Block)), decodeBlocks<Format>, nullptr};
+  if constexpr (requires { &Format::encode; }) info.encode = encodeBlocks<Format>;
+  return info;
 }
 
 // Types that a file may hold but that are never weights.
@@ -48,19 +57,19 @@ constexpr TypeInfo kTypes[] = {
     weights<Q8_0>(Type::Q8_0, "Q8_0"),
     weights<Q4_0>(Type::Q4_0, "Q4_0"),
     weights<Q4_1>(Type::Q4_1, "Q4_1"),
+    weights<Q5_0>(Type::Q5_0, "Q5_0"),
+    weights<Q5_1>(Type::Q5_1, "Q5_1"),
+    weights<Q2_K>(Type::Q2_K, "Q2_K"),
+    weights<Q3_K>(Type::Q3_K, "Q3_K"),
+    weights<Q4_K>(Type::Q4_K, "Q4_K"),
+    weights<Q5_K>(Type::Q5_K, "Q5_K"),
+    weights<Q6_K>(Type::Q6_K, "Q6_K"),
     plain(Type::I8, "I8", 1),
     plain(Type::I16, "I16", 2),
     plain(Type::I32, "I32", 4),
     plain(Type::I64, "I64", 8),
     plain(Type::F64, "F64", 8),
-    sizeOnly(Type::Q5_0, "Q5_0", 32, 22),
-    sizeOnly(Type::Q5_1, "Q5_1", 32, 24),
     sizeOnly(Type::Q8_1, "Q8_1", 32, 36),
-    sizeOnly(Type::Q2_K, "Q2_K", 256, 84),
-    sizeOnly(Type::Q3_K, "Q3_K", 256, 110),
-    sizeOnly(Type::Q4_K, "Q4_K", 256, 144),
-    sizeOnly(Type::Q5_K, "Q5_K", 256, 176),
-    sizeOnly(Type::Q6_K, "Q6_K", 256, 210),
     sizeOnly(Type::Q8_K, "Q8_K", 256, 292),
     sizeOnly(Type::IQ2_XXS, "IQ2_XXS", 256, 66),
     sizeOnly(Type::IQ2_XS, "IQ2_XS", 256, 74),

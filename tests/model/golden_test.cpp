@@ -86,7 +86,11 @@ constexpr GoldenModel kLlama[] = {{"llama31", "model-f32.gguf", ""},
                                   {"llama31", "model-f16.gguf", "_f16w"},
                                   {"llama_tied_bf16", "model-bf16.gguf", ""},
                                   {"llama_kquant", "model-f16.gguf", ""}};
-constexpr GoldenModel kLlamaQuantised[] = {{"llama_kquant", "model-q8_0.gguf", "_q8_0"}};
+constexpr GoldenModel kLlamaQuantised[] = {{"llama_kquant", "model-q8_0.gguf", "_q8_0"},
+                                           {"llama_kquant", "model-q4_0.gguf", "_q4_0"},
+                                           {"llama_kquant", "model-q6_k.gguf", "_q6_k"},
+                                           {"llama_kquant", "model-q4_k_m.gguf", "_q4_k_m"},
+                                           {"llama_kquant", "model-q3_k_m.gguf", "_q3_k_m"}};
 
 INSTANTIATE_TEST_SUITE_P(Llama, Golden, testing::ValuesIn(kLlama), testing::PrintToStringParamName());
 INSTANTIATE_TEST_SUITE_P(Llama, GoldenGreedy, testing::ValuesIn(kLlama), testing::PrintToStringParamName());
