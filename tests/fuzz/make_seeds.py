@@ -50,5 +50,29 @@ def gguf_seeds():
     save("gguf", "tensors", gguf([("general.alignment", U32, 64)], tensors, align=64))
 
 
+def byte_level_char(byte):
+    plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    return chr(byte if byte in plain else 0x100 + [b for b in range(256) if b not in plain].index(byte))
+
+
+def tokenizer_seeds():
+    text_bytes = "<think>hello 123\n\n'll \u4f60\u597d \U0001f600</s>".encode()
+    letters = [byte_level_char(b) for b in range(256)]
+    tokens = [*letters, "he", "ll", "hell", "<think>", "<|im_end|>"]
+    common = [("tokenizer.ggml.tokens", STRING, tokens),
+              ("tokenizer.ggml.token_type", I32, [1] * 259 + [4, 3]),
+              ("tokenizer.ggml.merges", STRING, ["h e", "l l", "he ll"]),
+              ("tokenizer.ggml.eos_token_id", U32, 260)]
+    for pre in ["gpt-2", "smollm", "llama-bpe", "qwen2", "deepseek-llm", "deepseek-coder", "deepseek-v3", "tekken"]:
+        kvs = [("tokenizer.ggml.model", STRING, "gpt2"), ("tokenizer.ggml.pre", STRING, pre), *common]
+        save("tokenizer", pre, struct.pack("<H", len(text_bytes)) + text_bytes + gguf(kvs))
+    pieces = ["<unk>", "<s>", "</s>", "\u2581", "h", "e", "he", "\u2581he", *(f"<0x{b:02X}>" for b in range(256))]
+    sentencepiece = [("tokenizer.ggml.model", STRING, "llama"), ("tokenizer.ggml.tokens", STRING, pieces),
+                     ("tokenizer.ggml.scores", F32, [0.0] * 3 + [-1.0, -2.0, -3.0, -4.0, -5.0] + [0.0] * 256),
+                     ("tokenizer.ggml.token_type", I32, [2, 3, 3, 1, 1, 1, 1, 1] + [6] * 256)]
+    save("tokenizer", "sentencepiece", struct.pack("<H", len(text_bytes)) + text_bytes + gguf(sentencepiece))
+
+
 if __name__ == "__main__":
     gguf_seeds()
+    tokenizer_seeds()
