@@ -5,11 +5,29 @@
 namespace lemma {
 
 std::vector<Token> Tokenizer::encode(std::string_view text, bool parseSpecial) const {
-  std::vector<Token> out;
   const SpecialMatcher& matcher = parseSpecial ? *addedAndControl_ : *added_;
+  return encodeAround(text, [&](size_t at) { return matcher.find(text, at); });
+}
+
+std::vector<Token> Tokenizer::encode(std::string_view text, std::span<const TextRange> typed) const {
+  auto range = typed.begin();
+  return encodeAround(text, [&](size_t at) {
+    auto match = addedAndControl_->find(text, at);
+    while (match && isControl(match->token)) {
+      while (range != typed.end() && range->end <= match->begin) ++range;
+      if (range == typed.end() || range->begin >= match->end) break;
+      match = addedAndControl_->find(text, match->begin + 1);
+    }
+    return match;
+  });
+}
+
+template <class Find>
+std::vector<Token> Tokenizer::encodeAround(std::string_view text, Find find) const {
+  std::vector<Token> out;
   bool afterSpecial = true;
   for (size_t at = 0; at < text.size();) {
-    const auto match = matcher.find(text, at);
+    const auto match = find(at);
     const size_t end = match ? match->begin : text.size();
     if (end > at) {
       model_->encode(text.substr(at, end - at), afterSpecial, out);

@@ -19,6 +19,11 @@
 
 namespace lemma {
 
+// Bytes [begin, end) of a text.
+struct TextRange {
+  size_t begin = 0, end = 0;
+};
+
 class Tokenizer {
  public:
   // Copies what it needs: the header's bytes may go away afterwards. notFound where the file has no tokenizer,
@@ -28,6 +33,9 @@ class Tokenizer {
   // Adds no bos. Added tokens that are not control tokens (<think> of some models) are found in any text; control
   // tokens only with parseSpecial.
   std::vector<Token> encode(std::string_view text, bool parseSpecial) const;
+  // A prompt: control tokens are parsed, except where they touch one of the `typed` ranges (ascending, apart), which
+  // hold what a person wrote. Text between two such tokens is one stretch, so the ranges leave no seams.
+  std::vector<Token> encode(std::string_view text, std::span<const TextRange> typed) const;
   // The bytes this token stands for, perhaps a part of a code point; of control tokens their text; empty for ids
   // outside the vocabulary.
   std::string_view piece(Token token) const;
@@ -36,7 +44,8 @@ class Tokenizer {
 
   bool isControl(Token token) const;
   bool isEndOfGeneration(Token token) const;
-  std::optional<Token> find(std::string_view exactText) const;  // an added or control token before a plain one
+  std::span<const Token> endOfGeneration() const { return ends_; }  // ascending
+  std::optional<Token> find(std::string_view exactText) const;      // an added or control token before a plain one
   int size() const { return vocabulary_.size(); }
   std::optional<Token> bos() const { return special_.bos; }
   std::optional<Token> eos() const { return special_.eos; }
@@ -51,6 +60,9 @@ class Tokenizer {
     bool spacePrefix = false;  // SentencePiece: text begins with a space that is not there
   };
   Tokenizer() = default;
+  // find(at) -> the next token that is written out in the text, from `at` on.
+  template <class Find>
+  std::vector<Token> encodeAround(std::string_view text, Find find) const;
 
   Vocabulary vocabulary_;
   std::unique_ptr<SubwordModel> model_;
