@@ -45,10 +45,9 @@ struct ChatTurn {
 };
 
 struct ChatRequest {
-  std::vector<ChatTurn> turns;         // oldest first
-  std::string continueThink;           // Continue: thought so far of the answer that goes on
-  std::string continueAnswer;          // Continue: answer so far
-  bool continueThoughtClosed = false;  // Continue: the thought had ended
+  std::vector<ChatTurn> turns;  // oldest first
+  std::string continueThink;    // Continue: thought so far of the answer that goes on
+  std::string continueAnswer;   // Continue: answer so far; where there is one, the thought had ended
   SamplerSettings sampling;
   ThinkBudget think;
   int maxAnswerTokens = 0;  // 0 = what the context holds
@@ -67,9 +66,9 @@ struct PartDelta {
   bool operator==(const PartDelta&) const = default;
 };
 
-// The thought is over (by itself, by budget, or because the person asked for the answer).
+// The thought is over: by itself, by budget, at the person's wish, or because it went in circles.
 struct ThoughtEnded {
-  enum class Why : uint8_t { model, budget, person } why = Why::model;
+  enum class Why : uint8_t { model, budget, person, repeating } why = Why::model;
   bool operator==(const ThoughtEnded&) const = default;
 };
 

@@ -16,6 +16,8 @@ class Utf8Stream {
   std::string push(std::string_view bytes);
   // The end of the stream: an unfinished code point becomes U+FFFD.
   std::string flush();
+  // True while a code point is unfinished.
+  bool pending() const { return heldSize_ > 0; }
 
  private:
   std::array<char, 4> held_{};

@@ -1,0 +1,182 @@
+#include "engine/schedule/prompt_builder.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "engine/schedule/encode_prompt.h"
+#include "engine/tokenizer/tokenizer.h"
+
+namespace lemma {
+
+namespace {
+
+constexpr std::string_view kChatMl =
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+constexpr std::string_view kPlainLines =
+    "{% for m in messages %}{{ m['role'] | capitalize }}: {{ m['content'] }}\n\n{% endfor %}"
+    "{% if add_generation_prompt %}Assistant:{% endif %}";
+
+// A prompt must leave room to think and answer, or the window would show an answer of three words.
+int roomToAnswer(int context) { return std::min(context / 4, 1024); }
+
+// The longest suffix of whole exchanges: system turns stay, then everything from the `skip`th other turn on.
+std::vector<ChatTurn> withoutOldest(const std::vector<ChatTurn>& turns, int skip) {
+  std::vector<ChatTurn> kept;
+  for (const ChatTurn& t : turns) {
+    if (t.role == "system" || skip <= 0) {
+      kept.push_back(t);
+    } else {
+      --skip;
+    }
+  }
+  return kept;
+}
+
+std::string textOf(const Tokenizer& tokenizer, std::optional<Token> t) {
+  return t ? std::string(tokenizer.piece(*t)) : std::string();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PromptBuilder>> PromptBuilder::make(const Model& model) {
+  std::unique_ptr<PromptBuilder> b(new PromptBuilder(model));
+  const Tokenizer* tokenizer = model.tokenizer();
+  if (!tokenizer) return fail(Err::unsupported, "The model file has no tokenizer, so it cannot chat.");
+  std::string source = model.chatTemplateSource();
+  if (source.empty()) source = tokenizer->find("<|im_start|>") ? kChatMl : kPlainLines;
+  LEMMA_TRY(chat, ChatTemplate::compile(source));
+  b->chat_ = std::make_unique<ChatTemplate>(std::move(chat));
+  b->format_ = &thinkFormatOf(source);
+  b->marks_ = b->learnMarks();
+  return b;
+}
+
+Result<PromptText> PromptBuilder::render(const ChatTemplate& chat, const std::vector<ChatTurn>& turns,
+                                         const ThinkBudget& think) const {
+  nlohmann::ordered_json messages = nlohmann::ordered_json::array();
+  for (const ChatTurn& t : turns) messages.push_back({{"role", t.role}, {"content", t.content}});
+  const Tokenizer& tokenizer = *model_.tokenizer();
+  const bool thinks = think.kind != ThinkBudget::Kind::off;
+  return chat.prompt({{"messages", std::move(messages)},
+                      {"add_generation_prompt", true},
+                      {"bos_token", textOf(tokenizer, tokenizer.bos())},
+                      {"eos_token", textOf(tokenizer, tokenizer.eos())},
+                      {"enable_thinking", thinks}});
+}
+
+TurnMarks PromptBuilder::learnMarks() const {
+  const std::string user = "LEMMAUSERWORDS", assistant = "LEMMAASSISTANTWORDS", second = "LEMMASECONDWORDS";
+  TurnMarks marks{.assistantToUser = "\n\n", .userToAssistant = "\n\n"};
+  auto rendered =
+      render(*chat_, {{"user", user}, {"assistant", assistant}, {"user", second}}, {.kind = ThinkBudget::Kind::off});
+  if (!rendered) return marks;  // a template that refuses three plain turns still gets a readable join
+  const std::string text = rendered->text();
+  const size_t a = text.find(assistant), u = text.find(second);
+  if (a == std::string::npos || u == std::string::npos || u < a) return marks;
+  marks.assistantToUser = text.substr(a + assistant.size(), u - a - assistant.size());
+  marks.userToAssistant = text.substr(u + second.size());
+  return marks;
+}
+
+Result<BuiltPrompt> PromptBuilder::build(const ChatRequest& request, int context) const {
+  const Tokenizer& tokenizer = *model_.tokenizer();
+  if (request.turns.empty()) return fail(Err::badValue, "There is nothing to answer: the conversation is empty.");
+  BuiltPrompt out;
+  out.format = format_;
+  const int room = roomToAnswer(context);
+
+  if (request.raw) {
+    if (tokenizer.addBos() && tokenizer.bos()) out.tokens.push_back(*tokenizer.bos());
+    const auto ids = tokenizer.encode(request.turns.front().content, false);
+    out.tokens.insert(out.tokens.end(), ids.begin(), ids.end());
+    if (out.tokens.empty()) return fail(Err::badValue, "There is nothing to continue: the text is empty.");
+    if (int(out.tokens.size()) + 1 > context)
+      return fail(Err::contextFull, "The text takes " + std::to_string(out.tokens.size()) +
+                                        " tokens, more than the context of " + std::to_string(context) + ".");
+    return out;
+  }
+
+  std::unique_ptr<ChatTemplate> own;
+  const ChatTemplate* chat = chat_.get();
+  if (!request.templateOverride.empty()) {
+    LEMMA_TRY(compiled, ChatTemplate::compile(request.templateOverride));
+    own = std::make_unique<ChatTemplate>(std::move(compiled));
+    chat = own.get();
+    out.format = &thinkFormatOf(request.templateOverride);
+  }
+
+  // What stays must open with a question: an answer without its question confuses model and template alike.
+  std::vector<int> skips{0};
+  int others = 0;
+  for (const ChatTurn& t : request.turns) {
+    if (t.role == "system") continue;
+    if (others > 0 && t.role == "user") skips.push_back(others);
+    ++others;
+  }
+  const bool continues = !request.continueThink.empty() || !request.continueAnswer.empty();
+  const int needed = continues ? 1 : room;
+  auto attempt = [&](int skip) { return assemble(*chat, request, withoutOldest(request.turns, skip), out, skip); };
+
+  LEMMA_TRY(whole, attempt(0));
+  if (int(whole.tokens.size()) + needed <= context) return whole;
+  // Fewer turns take fewer tokens: the smallest number left out that fits is found by halving.
+  size_t lo = 1, hi = skips.size();
+  std::optional<BuiltPrompt> best;
+  while (lo < hi) {
+    const size_t mid = (lo + hi) / 2;
+    LEMMA_TRY(tried, attempt(skips[mid]));
+    if (int(tried.tokens.size()) + needed <= context) {
+      best = std::move(tried);
+      hi = mid;
+    } else {
+      lo = mid + 1;
+    }
+  }
+  if (best) return std::move(*best);
+  LEMMA_TRY(last, attempt(skips.back()));
+  if (int(last.tokens.size()) + room / 4 < context)
+    return last;  // a long question: a shorter answer is better than none
+  return fail(Err::contextFull, "This question takes " + std::to_string(last.tokens.size()) +
+                                    " tokens and leaves no room for an answer in a context of " +
+                                    std::to_string(context) + "; shorten it or choose a larger context.");
+}
+
+Result<BuiltPrompt> PromptBuilder::assemble(const ChatTemplate& chat, const ChatRequest& request,
+                                            const std::vector<ChatTurn>& turns, BuiltPrompt out, int leftOut) const {
+  LEMMA_TRY(text, render(chat, turns, request.think));
+  if (text.openedBy) out.format = text.openedBy;
+  out.scaffold = makeScaffold(model_.info().thinksByItself, text.opensThink, request.think, *out.format, marks_);
+  out.inThink = out.scaffold.startsInThink;
+  out.turnsLeftOut = leftOut;
+  auto append = [&](std::string s, bool fromUser) {
+    if (!s.empty()) text.parts.push_back({std::move(s), fromUser});
+  };
+  std::string prefill = out.scaffold.prefill;
+  if (request.continueThink.empty() && request.continueAnswer.empty()) {
+    append(std::move(prefill), false);
+  } else {
+    // The answer goes on from its own words: what the model wrote is text, never special tokens.
+    if (out.inThink && request.continueThink.starts_with(out.scaffold.shownPrefix))
+      prefill.resize(prefill.size() - out.scaffold.shownPrefix.size());
+    append(std::move(prefill), false);
+    if (out.inThink) {
+      append(request.continueThink, true);
+      if (!request.continueAnswer.empty()) {
+        append(out.scaffold.close, false);
+        out.inThink = false;
+      }
+    }
+    if (!out.inThink) append(request.continueAnswer, true);
+    out.resumed = out.inThink ? request.continueThink : request.continueAnswer;
+    out.scaffold.shownPrefix.clear();
+  }
+  out.tokens = encodePrompt(*model_.tokenizer(), text);
+  return out;
+}
+
+std::vector<Token> PromptBuilder::closeThought(const BuiltPrompt& prompt) const {
+  return model_.tokenizer()->encode(prompt.scaffold.close, true);
+}
+
+}  // namespace lemma
