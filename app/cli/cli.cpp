@@ -82,6 +82,9 @@ int run(int argc, const char* const* argv) {
   addInspect(line);
   addTokenize(line);
   addDetokenize(line);
+  addLogits(line);
+  addBench(line);
+  addPerplexity(line);
   for (CLI::App* command : line.app.get_subcommands({})) command->group("Commands");
   line.app.footer(
       "Exit codes: 0 done; 1 the work failed; 2 wrong options, or a file that is missing, foreign or broken; 130 after "

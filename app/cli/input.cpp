@@ -5,7 +5,6 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -125,22 +124,6 @@ std::optional<double> parseNumber(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
   return value;
-}
-
-std::optional<int64_t> parseClock(std::string_view text) {
-  static constexpr std::string_view kShape = "dddd-dd-dd dd:dd:dd";
-  if (text.size() != kShape.size()) return std::nullopt;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool digit = text[i] >= '0' && text[i] <= '9';
-    if (kShape[i] == 'd' ? !digit : text[i] != kShape[i]) return std::nullopt;
-  }
-  const auto field = [&](size_t at, size_t size) { return int(*parseInteger(text.substr(at, size))); };
-  const std::chrono::year_month_day date{std::chrono::year(field(0, 4)), std::chrono::month(unsigned(field(5, 2))),
-                                         std::chrono::day(unsigned(field(8, 2)))};
-  const int hour = field(11, 2), minute = field(14, 2), second = field(17, 2);
-  if (!date.ok() || hour > 23 || minute > 59 || second > 59) return std::nullopt;
-  const auto days = std::chrono::sys_days(date).time_since_epoch().count();
-  return int64_t(days) * 86400 + hour * 3600 + minute * 60 + second;
 }
 
 Result<void> eachStdinLine(const std::function<Result<void>(std::string_view, int)>& line) {

@@ -38,9 +38,6 @@ Result<std::vector<Token>> parseTokenIds(std::string_view text, int vocabulary, 
 std::optional<int64_t> parseInteger(std::string_view text);
 std::optional<double> parseNumber(std::string_view text);
 
-// "2026-10-01 12:34:56" as seconds since 1970 of that wall clock.
-std::optional<int64_t> parseClock(std::string_view text);
-
 // Calls `line(text, number)` for each line of stdin (without its end), numbered from 1, until it returns an error.
 // Lines longer than kMaxTextBytes are refused.
 Result<void> eachStdinLine(const std::function<Result<void>(std::string_view line, int number)>& line);

@@ -15,5 +15,8 @@ struct CommandLine {
 void addInspect(CommandLine& line);
 void addTokenize(CommandLine& line);
 void addDetokenize(CommandLine& line);
+void addLogits(CommandLine& line);
+void addBench(CommandLine& line);
+void addPerplexity(CommandLine& line);
 
 }  // namespace lemma::cli
