@@ -55,7 +55,14 @@ Value toValue(const Json& j, bool fromUser, int depth) {
 }
 
 tl::unexpected<Error> failure(const jinja::Failure& f, int line) {
-  return fail(f.code, "chat template, line " + std::to_string(f.line > 0 ? f.line : line) + ": " + f.what);
+  constexpr size_t kLongest = 300;
+  std::string what = f.what;
+  if (what.size() > kLongest) {
+    size_t end = kLongest;
+    while (end > 0 && (uint8_t(what[end]) & 0xC0) == 0x80) --end;  // at a whole code point
+    what = what.substr(0, end) + "...";
+  }
+  return fail(f.code, "chat template, line " + std::to_string(f.line > 0 ? f.line : line) + ": " + what);
 }
 }  // namespace
 

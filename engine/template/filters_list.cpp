@@ -148,12 +148,12 @@ Value sum(Call& c) {
 
 Value join(Call& c) {
   const Text separator = c.at(0) ? str(*c.at(0), c.in.budget) : Text();
-  std::vector<Text> parts;
+  TextBuilder out(c.in.budget);
   for (const Value& v : items(c)) {
-    if (!parts.empty()) parts.push_back(separator);
-    parts.push_back(str(c.has(1) ? reach(c, v, *c.at(1), nullptr) : v, c.in.budget));
+    if (out.any()) out.add(separator);
+    out.add(str(c.has(1) ? reach(c, v, *c.at(1), nullptr) : v, c.in.budget));
   }
-  return Value::string(concatenate(parts, c.in.budget));
+  return Value::string(out.take());
 }
 
 Value map(Call& c) {

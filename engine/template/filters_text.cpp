@@ -30,7 +30,7 @@ Value replace(Call& c) {
   return Value::string(
       replaced(text(c), str(*c.at(0), c.in.budget), str(*c.at(1), c.in.budget), c.integer(2, -1), c.in.budget));
 }
-Value center(Call& c) { return Value::string(padded(text(c), c.integer(0, 80), '^', " ", c.in.budget)); }
+Value center(Call& c) { return Value::string(padded(text(c), c.integer(0, 80), 'c', " ", c.in.budget)); }
 Value asString(Call& c) { return Value::string(text(c)); }
 Value format(Call& c) {
   if (!c.args.named.empty() && !c.args.positional.empty())
@@ -65,17 +65,17 @@ Value indent(Call& c) {
                               : padded(Text(), std::clamp<int64_t>(c.integer(0, 4), 0, 10000), '<', " ", c.in.budget);
   }
   const bool first = c.flag(1, false), blank = c.flag(2, false);
-  std::vector<Text> parts;
+  TextBuilder out(c.in.budget);
   // As Jinja does, a line break at the end is followed by an empty line that is never padded.
   Text whole = text(c);
   whole.append("\n", false);
   const std::vector<Text> all = lines(whole, false, c.in.budget);
   for (size_t i = 0; i < all.size(); ++i) {
-    if (i > 0) parts.emplace_back("\n");
-    if (i == 0 ? first : blank || !all[i].empty()) parts.push_back(pad);
-    parts.push_back(all[i]);
+    if (i > 0) out.add("\n");
+    if (i == 0 ? first : blank || !all[i].empty()) out.add(pad);
+    out.add(all[i]);
   }
-  return Value::string(concatenate(parts, c.in.budget));
+  return Value::string(out.take());
 }
 
 Value truncate(Call& c) {
@@ -116,32 +116,32 @@ Value wordWrap(Call& c) {
   const bool breakLong = c.flag(1, true);
   const Text wrap = c.has(2) ? c.string(2) : Text("\n");
   if (width < 1) refuse("'wordwrap' got a width below 1");
-  std::vector<Text> parts;
+  TextBuilder out(c.in.budget);
   for (const Text& line : lines(text(c), false, c.in.budget)) {
-    if (!parts.empty()) parts.push_back(wrap);
+    if (out.any()) out.add(wrap);
     int64_t column = 0;
     for (Text word : split(line, nullptr, -1, false, c.in.budget)) {
       auto size = int64_t(codePoints(word.bytes()));
       if (column > 0 && column + 1 + size <= width) {
-        parts.emplace_back(" ");
+        out.add(" ");
         ++column;
       } else if (column > 0) {
-        parts.push_back(wrap);
+        out.add(wrap);
         column = 0;
       }
       while (breakLong && size > width) {
         const size_t cut = byteOf(word.bytes(), size_t(width));
         c.in.budget.spendBytes(word.size());
-        parts.push_back(word.substr(0, cut));
-        parts.push_back(wrap);
+        out.add(word.substr(0, cut));
+        out.add(wrap);
         word = word.substr(cut);
         size -= width;
       }
-      parts.push_back(word);
+      out.add(word);
       column += size;
     }
   }
-  return Value::string(concatenate(parts, c.in.budget));
+  return Value::string(out.take());
 }
 
 Value stripTags(Call& c) {
@@ -161,12 +161,12 @@ Value stripTags(Call& c) {
     bare.append(t, i, next);
     i += next;
   }
-  std::vector<Text> parts;
+  TextBuilder out(c.in.budget);
   for (const Text& word : split(bare, nullptr, -1, false, c.in.budget)) {
-    if (!parts.empty()) parts.emplace_back(" ");
-    parts.push_back(word);
+    if (out.any()) out.add(" ");
+    out.add(word);
   }
-  return Value::string(concatenate(parts, c.in.budget));
+  return Value::string(out.take());
 }
 
 Value urlEncode(Call& c) {

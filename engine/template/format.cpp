@@ -162,7 +162,10 @@ Text padded(const Text& t, int64_t width, char side, std::string_view fill, Budg
   if (missing <= 0) return t;
   if (missing > int64_t(kMaxText)) exceeded("a text grows beyond 16 MiB");
   budget.spendBytes(t.size() + size_t(missing) * fill.size());
-  const int64_t left = side == '>' ? missing : side == '^' ? missing / 2 : 0;
+  const int64_t left = side == '>'   ? missing
+                       : side == '^' ? missing / 2
+                       : side == 'c' ? missing / 2 + (missing & width & 1)
+                                     : 0;
   Text out;
   for (int64_t i = 0; i < left; ++i) out.append(fill, false);
   out.append(t);

@@ -1,6 +1,7 @@
 #include "engine/template/interpreter.h"
 
 #include "engine/template/operators.h"
+#include "engine/template/text_tools.h"
 
 namespace lemma::jinja {
 namespace {
@@ -166,9 +167,9 @@ Value Interpreter::evalDict(const Node& n) {
 }
 
 Value Interpreter::evalConcat(const Node& n) {
-  std::vector<Text> parts;
-  for (const NodePtr& kid : n.kids) parts.push_back(str(eval(*kid), budget));
-  return Value::string(concatenate(parts, budget));
+  TextBuilder out(budget);
+  for (const NodePtr& kid : n.kids) out.add(str(eval(*kid), budget));
+  return Value::string(out.take());
 }
 
 Value Interpreter::evalCompare(const Node& n) {

@@ -81,23 +81,16 @@ Value replace(Call& c) {
   return Value::string(replaced(text(c), c.string(0), c.string(1), c.integer(2, -1), c.in.budget));
 }
 Value join(Call& c) {
-  std::vector<Text> parts;
+  TextBuilder out(c.in.budget);
   for (const Value& v : elements(*c.at(0), c.in.budget)) {
-    if (!parts.empty()) parts.push_back(c.self.text());
-    parts.push_back(needString(v, "what is joined"));
+    if (out.any()) out.add(c.self.text());
+    out.add(needString(v, "what is joined"));
   }
-  return Value::string(concatenate(parts, c.in.budget));
+  return Value::string(out.take());
 }
 template <char side>
 Value justify(Call& c) {
   return Value::string(padded(text(c), needInteger(*c.at(0), "a width"), side, c.string(1, " "), c.in.budget));
-}
-Value center(Call& c) {
-  // str.center puts the odd blank on the left where the width is odd, on the right otherwise.
-  const int64_t width = needInteger(*c.at(0), "a width"), n = length(c.self), missing = std::max<int64_t>(width - n, 0);
-  const int64_t left = missing / 2 + (missing & width & 1);
-  const Text half = padded(text(c), n + left, '>', c.string(1, " "), c.in.budget);
-  return Value::string(padded(half, width, '<', c.string(1, " "), c.in.budget));
 }
 Value zeroFill(Call& c) {
   const Text& t = text(c);
@@ -237,7 +230,7 @@ Value view(Call& c) {
 constexpr Native kStringMethods[] = {
     {"capitalize", "", 0, cased<Case::capital>},
     {"casefold", "", 0, cased<Case::lower>},
-    {"center", "width fillchar", 1, center},
+    {"center", "width fillchar", 1, justify<'c'>},
     {"count", "sub start end", 1, count},
     {"endswith", "suffix start end", 1, hasEdge<true>},
     {"expandtabs", "tabsize", 0, expandTabs},

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/template/format.h"
+#include "engine/template/text_tools.h"
 #include "engine/template/unicode.h"
 
 namespace lemma::jinja {
@@ -28,8 +29,12 @@ Value repeated(const Value& v, int64_t times, Budget& budget) {
     const size_t size = v.text().size();
     if (size > 0 && uint64_t(times) > kMaxText / size) exceeded("a text grows beyond 16 MiB");
     budget.spendBytes(size * size_t(times));
-    Text out;
-    for (int64_t i = 0; size > 0 && i < times; ++i) out.append(v.text());
+    const size_t whole = size * size_t(times);
+    Text out = times > 0 ? v.text() : Text();
+    while (out.size() < whole) {  // doubling
+      const Text half = out;
+      out.append(half, 0, std::min(half.size(), whole - out.size()));
+    }
     return Value::string(std::move(out));
   }
   const size_t size = v.items().size();
@@ -113,7 +118,12 @@ Value binary(std::string_view op, const Value& a, const Value& b, Budget& budget
   if (a.isIntegral() && b.isIntegral()) return integers(op, a.asInteger(), b.asInteger());
   if (a.isNumber() && b.isNumber()) return reals(op, a.asReal(), b.asReal());
   if (op == "+") {
-    if (a.isString() && b.isString()) return Value::string(concatenate({a.text(), b.text()}, budget));
+    if (a.isString() && b.isString()) {
+      TextBuilder out(budget);
+      out.add(a.text());
+      out.add(b.text());
+      return Value::string(out.take());
+    }
     if (a.isArray() && a.type() == b.type()) {
       budget.spendItems(a.items().size() + b.items().size());
       std::vector<Value> out = a.items();
@@ -222,7 +232,8 @@ std::vector<Value> elements(const Value& v, Budget& budget) {
       const std::string_view s = v.bytes();
       for (size_t i = 0; i < s.size();) {
         const size_t n = codePointAt(s, i).size;
-        budget.spend(2);
+        budget.spend(4);
+        if (out.size() >= kMaxItems) exceeded("a list grows beyond 200,000 elements");
         out.push_back(Value::string(v.text().substr(i, n)));
         i += n;
       }
@@ -299,15 +310,6 @@ Value slice(const Value& v, const Value* start, const Value* stop, const Value* 
     if (by > n || by < -n) break;  // and from does not overflow
   }
   return v.is(T::tuple) ? Value::tuple(std::move(out)) : Value::list(std::move(out));
-}
-
-Text concatenate(const std::vector<Text>& parts, Budget& budget) {
-  size_t size = 0;
-  for (const Text& t : parts) size += t.size();
-  budget.spendBytes(size);
-  Text out;
-  for (const Text& t : parts) out.append(t);
-  return out;
 }
 
 Text str(const Value& v, Budget& budget) {

@@ -24,7 +24,6 @@ int64_t length(const Value& v);
 Value slice(const Value& v, const Value* start, const Value* stop, const Value* step, Budget& budget);
 Value character(const Text& t, int64_t index);  // undefined beyond the ends
 
-Text concatenate(const std::vector<Text>& parts, Budget& budget);
 Text str(const Value& v, Budget& budget);
 // Refuses a value that is undefined, with the reason.
 void needDefined(const Value& v);

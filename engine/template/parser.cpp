@@ -6,7 +6,7 @@
 #include <unordered_map>
 
 #include "engine/template/failure.h"
-#include "engine/template/lexer.h"
+#include "engine/template/token_cursor.h"
 
 namespace lemma::jinja {
 namespace {
@@ -14,9 +14,9 @@ using Kind = Node::Kind;
 using TokenKind = Token::Kind;
 constexpr int kMaxTreeDepth = 400;  // `a + b + c + ...` grows the tree without nesting the source
 
-class Parser {
+class Parser : private TokenCursor {
  public:
-  explicit Parser(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
+  explicit Parser(std::vector<Token> tokens) : TokenCursor(std::move(tokens)) {}
 
   Template run() {
     Template t;
@@ -27,62 +27,8 @@ class Parser {
   }
 
  private:
-  // One level of nesting in the source.
-  struct Level {
-    explicit Level(Parser& parser) : p(parser) {
-      if (++p.nesting_ > kMaxNesting) p.failHere("it is nested too deeply");
-    }
-    ~Level() { --p.nesting_; }
-    Level(const Level&) = delete;
-    Level& operator=(const Level&) = delete;
-    Parser& p;
-  };
-
-  // Tokens.
-  const Token& now() const { return tokens_[at_]; }
-  const Token& next() const { return tokens_[std::min(at_ + 1, tokens_.size() - 1)]; }
-  Token take() {
-    Token t = tokens_[at_];
-    if (at_ + 1 < tokens_.size()) ++at_;
-    return t;
-  }
-  bool isOp(std::string_view op) const { return now().kind == TokenKind::op && now().text == op; }
-  bool isName(std::string_view name) const { return now().kind == TokenKind::name && now().text == name; }
-  bool takeOp(std::string_view op) { return isOp(op) ? (take(), true) : false; }
-  bool takeName(std::string_view name) { return isName(name) ? (take(), true) : false; }
-  [[noreturn]] void failHere(std::string what) const { throw Failure{Err::templateError, std::move(what), now().line}; }
-  std::string shown() const {
-    switch (now().kind) {
-      case TokenKind::end:
-        return "the end of the template";
-      case TokenKind::text:
-        return "text";
-      case TokenKind::printBegin:
-      case TokenKind::blockBegin:
-        return "a tag";
-      case TokenKind::printEnd:
-        return "'}}'";
-      case TokenKind::blockEnd:
-        return "'%}'";
-      case TokenKind::string:
-        return "a string";
-      default:
-        return "'" + now().text.substr(0, 40) + "'";
-    }
-  }
-  void expectOp(std::string_view op) {
-    if (!takeOp(op)) failHere("expected '" + std::string(op) + "', got " + shown());
-  }
-  void expectName(std::string_view name) {
-    if (!takeName(name)) failHere("expected '" + std::string(name) + "', got " + shown());
-  }
-  std::string takeAnyName() {
-    if (now().kind != TokenKind::name) failHere("expected a name, got " + shown());
-    return take().text;
-  }
-  int symbol(const std::string& name) { return symbols_.try_emplace(name, int(symbols_.size())).first->second; }
-
   // Nodes.
+  int symbol(const std::string& name) { return symbols_.try_emplace(name, int(symbols_.size())).first->second; }
   NodePtr node(Kind kind, int line) {
     auto n = std::make_unique<Node>();
     n->kind = kind;
@@ -641,9 +587,6 @@ class Parser {
     return negated ? node(Kind::notOp, line, "", std::move(n)) : std::move(n);
   }
 
-  std::vector<Token> tokens_;
-  size_t at_ = 0;
-  int nesting_ = 0;
   int loops_ = 0;
   std::unordered_map<std::string, int> symbols_;
 };

@@ -79,7 +79,8 @@ std::vector<Text> split(const Text& t, const Text* separator, int64_t limit, boo
   budget.spendBytes(s.size());
   std::vector<Text> out;
   const auto put = [&](size_t begin, size_t end) {
-    budget.spendItems(out.size() >= kMaxItems ? kMaxItems + 1 : 1);
+    budget.spend(4);
+    if (out.size() >= kMaxItems) exceeded("a list grows beyond 200,000 elements");
     out.push_back(t.substr(begin, end - begin));
   };
   if (separator && separator->empty()) refuse("a separator is empty");
@@ -155,7 +156,8 @@ std::vector<Text> lines(const Text& t, bool keepEnds, Budget& budget) {
                         cp.value == 0x85 || cp.value == 0x2028 || cp.value == 0x2029;
     if (breaks) {
       if (cp.value == '\r' && end < s.size() && s[end] == '\n') ++end;
-      budget.spendItems(out.size() >= kMaxItems ? kMaxItems + 1 : 1);
+      budget.spend(4);
+      if (out.size() >= kMaxItems) exceeded("a list grows beyond 200,000 elements");
       out.push_back(t.substr(begin, (keepEnds ? end : i) - begin));
       begin = end;
     }

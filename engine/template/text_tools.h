@@ -2,12 +2,34 @@
 #pragma once
 
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/template/failure.h"
 #include "engine/template/marked_text.h"
 
 namespace lemma::jinja {
+
+// Joins many pieces; stops before they take more than the budget gives.
+class TextBuilder {
+ public:
+  explicit TextBuilder(Budget& budget) : budget_(budget) {}
+  void add(const Text& piece) {
+    if (text_.size() + piece.size() > kMaxText) exceeded("a text grows beyond 16 MiB");
+    budget_.spendBytes(piece.size());
+    budget_.spend(1);
+    text_.append(piece);
+    any_ = true;
+  }
+  void add(std::string_view bytes) { add(Text(bytes)); }
+  bool any() const { return any_; }  // something was added, be it empty
+  Text take() { return std::move(text_); }
+
+ private:
+  Budget& budget_;
+  Text text_;
+  bool any_ = false;
+};
 
 enum class Side : uint8_t { left = 1, right = 2, both = 3 };
 // Null: white space; else any of these characters.

@@ -69,7 +69,7 @@ x is ge 3|x is lt 3|x is le 3|x is equalto 3|x is sameas x|yes is true|no is fal
 x is not none|x is not defined or yes|x is in [3]|'upper' is filter|'nope' is filter|'odd' is test|l is not mapping|q is none|'é' is lower|'É' is upper|x is greaterthan 2|x is lessthan 2
 s | trim|s | upper|s | lower|u | upper|u | lower|'straße' | upper|'heLLo wOrld' | capitalize|'hello wOrld-foo (bar) it\'s' | title|u | title|'éa' | capitalize
 s | length|u | length|l | length|d | length|q | length|l | count|'xxaxx' | trim('x')|'a-b-c' | replace('-', '+')|'a-b-c' | replace('-', '+', 1)|'abc' | replace('', '.')|12 | replace(1, 3)
-t | e|t | escape|t | forceescape | string|'<p>a <b>b</b></p>  c' | striptags|p | wordcount|'ab' | center(6) ~ '!'|'abc' | center(6) ~ '!'|'x' | indent|multi | indent(2)|multi | indent(2, true)|multi | indent(2, blank=true)
+t | e|t | escape|t | forceescape | string|'<p>a <b>b</b></p>  c' | striptags|p | wordcount|'ab' | center(6) ~ '!'|'abc' | center(6) ~ '!'|'ab' | center(5) ~ '!'|'{:^5}'.format('ab') ~ '!'|'x' | indent|multi | indent(2)|multi | indent(2, true)|multi | indent(2, blank=true)
 multi | indent('> ', true, true)|'a\nb\n' | indent|'abcdefghij klmno' | truncate(9)|'abcdefghij klmno' | truncate(9, true)|'foo bar baz qux' | truncate(9, false, '..', 0)|'short' | truncate(10)
 '%s-%s' | format('a', 1)|'%(a)s' | format(a=1)|'a b/c?é' | urlencode|{'a': 'b c', 'd': 1} | urlencode|1 | filesizeformat|1000 | filesizeformat|1500000 | filesizeformat|1024 | filesizeformat(true)
 'x' | int|'12' | int|' 12 ' | int|'12.7' | int|z | int|'0x1f' | int(0, 16)|'z' | int(5)|'1_0' | int|q | default(1) | int|'1.5' | float|'abc' | float|'abc' | float(1.5)|x | float|yes | int
