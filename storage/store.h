@@ -121,6 +121,7 @@ class Store {
   Result<void> insertMessage(const Message& message);
   Result<void> insertParts(MessageId message, int64_t firstSeq, std::span<const Part> parts);
   Result<void> setLeaf(ConversationId conversation, const std::optional<MessageId>& leaf);
+  Result<ConversationId> makeCurrent(MessageId message);  // the newest leaf below it
   Result<MessageId> newestLeafBelow(ConversationId conversation, MessageId message);
   Result<Message> messageRow(MessageId id);                           // without parts and siblings
   Result<std::vector<MessageId>> siblingsOf(const Message& message);  // itself among them unless deleted

@@ -245,16 +245,13 @@ Result<Sent> Store::send(const Sending& s) {
 }
 
 Result<Thread> Store::regenerate(MessageId id, MessageId fresh, const AnswerSnapshot& snapshot) {
-  {
-    STORE_TRY(transaction, Transaction::begin(db_));
-    STORE_TRY(old, messageRow(id));
-    // Asked for a question it begins that question's next answer.
-    const auto parent = old.role == Role::user ? std::optional(old.id) : old.parent;
-    STORE_CHECK(beginAnswer(freshAnswer(fresh, old.conversation, parent, clock_(), snapshot)));
-    STORE_CHECK(transaction.commit());
-  }
-  STORE_TRY(row, messageRow(fresh));
-  return load(row.conversation);
+  STORE_TRY(transaction, Transaction::begin(db_));
+  STORE_TRY(old, messageRow(id));
+  // Asked for a question it begins that question's next answer.
+  const auto parent = old.role == Role::user ? std::optional(old.id) : old.parent;
+  STORE_CHECK(beginAnswer(freshAnswer(fresh, old.conversation, parent, clock_(), snapshot)));
+  STORE_CHECK(transaction.commit());
+  return load(old.conversation);
 }
 
 Result<void> Store::resume(MessageId id, const AnswerSnapshot& snapshot) {
@@ -398,50 +395,46 @@ Result<MessageId> Store::newestLeafBelow(ConversationId conversation, MessageId 
   return MessageId(*id);
 }
 
+Result<ConversationId> Store::makeCurrent(MessageId id) {
+  STORE_TRY(message, messageRow(id));
+  STORE_TRY(leaf, newestLeafBelow(message.conversation, id));
+  STORE_CHECK(setLeaf(message.conversation, leaf));
+  return message.conversation;
+}
+
 Result<Thread> Store::showBranch(MessageId id) {
-  ConversationId conversation;
-  {
-    STORE_TRY(transaction, Transaction::begin(db_));
-    STORE_TRY(message, messageRow(id));
-    conversation = message.conversation;
-    STORE_TRY(leaf, newestLeafBelow(conversation, id));
-    STORE_CHECK(setLeaf(conversation, leaf));
-    STORE_CHECK(transaction.commit());
-  }
+  STORE_TRY(transaction, Transaction::begin(db_));
+  STORE_TRY(conversation, makeCurrent(id));
+  STORE_CHECK(transaction.commit());
   return load(conversation);
 }
 
 Result<Thread> Store::removeMessage(MessageId id) {
-  ConversationId conversation;
-  {
-    STORE_TRY(transaction, Transaction::begin(db_));
-    STORE_TRY(message, messageRow(id));
-    conversation = message.conversation;
-    STORE_TRY(shown, db_.integer(std::string(kPath) + "SELECT count(*) FROM path WHERE id = ?2", conversation, id));
-    STORE_CHECK(db_.run("UPDATE message SET deleted_at = coalesce(deleted_at, ?) WHERE id = ?", clock_(), id));
-    if (shown > 0) {
-      // What is shown instead: the newest sibling's branch, else what was before the message.
-      STORE_TRY(siblings, siblingsOf(message));
-      std::optional<MessageId> leaf = message.parent;
-      if (!siblings.empty()) {
-        STORE_TRY(newest, newestLeafBelow(conversation, siblings.back()));
-        leaf = newest;
-      }
-      STORE_CHECK(setLeaf(conversation, leaf));
+  STORE_TRY(transaction, Transaction::begin(db_));
+  STORE_TRY(message, messageRow(id));
+  const ConversationId conversation = message.conversation;
+  STORE_TRY(shown, db_.integer(std::string(kPath) + "SELECT count(*) FROM path WHERE id = ?2", conversation, id));
+  STORE_CHECK(db_.run("UPDATE message SET deleted_at = coalesce(deleted_at, ?) WHERE id = ?", clock_(), id));
+  if (shown > 0) {
+    // What is shown instead: the newest sibling's branch, else what was before the message.
+    STORE_TRY(siblings, siblingsOf(message));
+    std::optional<MessageId> leaf = message.parent;
+    if (!siblings.empty()) {
+      STORE_TRY(newest, newestLeafBelow(conversation, siblings.back()));
+      leaf = newest;
     }
-    STORE_CHECK(transaction.commit());
+    STORE_CHECK(setLeaf(conversation, leaf));
   }
+  STORE_CHECK(transaction.commit());
   return load(conversation);
 }
 
 Result<Thread> Store::restoreMessage(MessageId id) {
-  {
-    STORE_TRY(transaction, Transaction::begin(db_));
-    STORE_CHECK(db_.run("UPDATE message SET deleted_at = NULL WHERE id = ?", id));
-    if (db_.changes() == 0) return noMessage(id);
-    STORE_CHECK(transaction.commit());
-  }
-  return showBranch(id);
+  STORE_TRY(transaction, Transaction::begin(db_));
+  STORE_CHECK(db_.run("UPDATE message SET deleted_at = NULL WHERE id = ?", id));
+  STORE_TRY(conversation, makeCurrent(id));
+  STORE_CHECK(transaction.commit());
+  return load(conversation);
 }
 
 }  // namespace lemma::storage
