@@ -38,7 +38,7 @@ Value splitLines(Call& c) { return strings(lines(text(c), c.flag(0, false), c.in
 
 // The part of the string between two optional bounds, which count code points.
 Text window(Call& c, size_t start, size_t stop) {
-  const Value none;
+  const Value none{};
   const Value part =
       slice(c.self, c.has(start) ? c.at(start) : &none, c.has(stop) ? c.at(stop) : &none, nullptr, c.in.budget);
   return part.text();
