@@ -59,8 +59,6 @@ def run_lemma(cli, model, options):
     command = [cli, "bench", "-m", model, "-p", options.prompt, "-n", options.generate, "-r", 1,
                "-t", options.threads, "-tb", options.threads, "--json"]
     rows = json.loads(subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True).stdout)
-    if isinstance(rows, dict):
-        rows = rows["results"]
     return {row["kind"]: row["tps"] for row in rows}
 
 
