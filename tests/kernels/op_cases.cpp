@@ -154,6 +154,7 @@ void embedCases(Cases& cases) {
       const int64_t width = std::max(type->block, 96) / type->block * type->block;
       auto& m = cases.make(OpKind::embed, text({"embed", std::string(type->name), number("rows=", rows)}));
       m.c().in[0] = m.weight(type->type, {width, 37});
+      m.c().tensors.back().shift = rows == 9 ? 1 : 0;
       m.c().results = {m.c().out[0] = m.rows(width, rows)};
       m.c().rows = rows;
       for (int r = 0; r < rows; ++r) m.c().tokens.push_back(m.numbers().below(37));
@@ -193,16 +194,18 @@ void rmsNormCases(Cases& cases) {
 struct MatMulExtra {
   bool bias = false, residual = false, inPlace = false, wanted = false;
   int64_t gap = 0;
+  uint64_t shift = 0;
 };
 
 void matMulCase(Cases& cases, const TypeInfo& type, int64_t k, int64_t n, int rows, const MatMulExtra& x = {}) {
-  auto& m =
-      cases.make(OpKind::matMul, text({"matMul", std::string(type.name), number("k=", k), number("n=", n),
-                                       number("rows=", rows), x.bias ? "bias" : "", x.residual ? "residual" : "",
-                                       x.inPlace ? "in place" : "", x.wanted ? "wanted" : "", x.gap ? "gaps" : ""}));
+  auto& m = cases.make(OpKind::matMul,
+                       text({"matMul", std::string(type.name), number("k=", k), number("n=", n), number("rows=", rows),
+                             x.bias ? "bias" : "", x.residual ? "residual" : "", x.inPlace ? "in place" : "",
+                             x.wanted ? "wanted" : "", x.gap ? "gaps" : "", x.shift ? "odd byte" : ""}));
   OpCase& c = m.c();
   c.in[0] = m.rows(k, rows, x.gap);
   c.in[1] = m.weight(type.type, {k, n}, 1 / std::sqrt(float(k)));
+  c.tensors.back().shift = x.shift;
   if (x.bias) c.in[2] = m.weight(Type::F32, {n});
   c.out[0] = m.rows(n, rows, x.gap);
   if (x.residual) c.in[3] = x.inPlace ? c.out[0] : m.rows(n, rows, x.gap);
@@ -236,6 +239,8 @@ void matMulCases(Cases& cases) {
     matMulCase(cases, *type, k, 40, 1, {.residual = true, .inPlace = true});
     matMulCase(cases, *type, k, 50, 3, {.wanted = true});
     matMulCase(cases, *type, k, 24, 9, {.gap = 16});
+    matMulCase(cases, *type, k, 40, 1, {.shift = 1});
+    matMulCase(cases, *type, k, 40, 33, {.shift = 3});
   }
 }
 
@@ -389,18 +394,21 @@ Result<std::vector<float>> runOn(Backend& backend, const OpCase& c, const Cancel
     }
   } release{backend, buffers};
 
-  const auto asBytes = [](const BufferRef& buf, size_t n) { return contiguous(buf, 0, Type::I8, {int64_t(n)}); };
+  const auto asBytes = [](const BufferRef& buf, size_t n, uint64_t off = 0) {
+    return contiguous(buf, off, Type::I8, {int64_t(n)});
+  };
   const auto wrap = [](std::byte* host, size_t n) { return BufferRef{.bytes = n, .host = host}; };
   const Space space = backend.info().hostMemory ? Space::host : Space::device;
   for (const CaseTensor& t : c.tensors) {
-    LEMMA_TRY(buf, backend.alloc(t.bytes.size(), space, t.weight ? Usage::weights : Usage::activations));
+    LEMMA_TRY(buf, backend.alloc(t.bytes.size() + t.shift, space, t.weight ? Usage::weights : Usage::activations));
     buffers.push_back(buf);
     std::vector<std::byte> bytes = t.bytes;
-    LEMMA_TRY(filled,
-              backend.copy(asBytes(buf, bytes.size()), asBytes(wrap(bytes.data(), bytes.size()), bytes.size()), {}));
+    LEMMA_TRY(filled, backend.copy(asBytes(buf, bytes.size(), t.shift),
+                                   asBytes(wrap(bytes.data(), bytes.size()), bytes.size()), {}));
     LEMMA_CHECK(backend.wait(filled, kNoDeadline));
     TensorView view = t.shape;
     view.buf = buf;
+    view.off = t.shift;
     if (t.weight) {
       LEMMA_TRY(prepared, backend.prepare(view));
       view = prepared;

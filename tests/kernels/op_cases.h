@@ -20,6 +20,7 @@ struct CaseTensor {
   TensorView shape;              // contiguous, without a buffer; rows may be apart (nb[1])
   std::vector<std::byte> bytes;  // what it holds before the run
   bool weight = false;           // goes through Backend::prepare
+  uint64_t shift = 0;            // bytes before it in its buffer: files hold weights at any byte
   bool perRow = false;           // ne[1] are the rows of the batch
 };
 
