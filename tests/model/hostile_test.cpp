@@ -1,4 +1,6 @@
 // Files that parse as GGUF but are no model that runs: each is refused in one sentence that names the key or tensor.
+#include <fstream>
+
 #include "tests/model/run_model.h"
 #include "tests/model/tiny_model.h"
 
@@ -284,6 +286,36 @@ TEST(HostileBatch, isRefusedAndLeavesTheModelUsable) {
   batch.clear();
   batch.add(Token(1), 100, seq, true);
   EXPECT_TRUE(model.forward(batch, never));
+}
+
+// Random damage in metadata, tensor table and weights: loads or is refused in a sentence, and what loads computes.
+TEST(HostileModel, mutatedCopiesNeverCrash) {
+  const std::vector<std::byte> right = TinyModel().writer().bytes();
+  std::mt19937 random(3);
+  int loaded = 0, refused = 0;
+  TemporaryFile file;
+  for (int i = 0; i < 400; ++i) {
+    std::vector<std::byte> bytes = right;
+    const size_t reach = i % 4 == 0 ? bytes.size() : 2600;  // mostly within the header
+    for (uint32_t n = 1 + random() % 4; n > 0; --n) bytes[random() % reach] = std::byte(random() % 256);
+    std::ofstream(file.path(), std::ios::binary | std::ios::trunc)
+        .write(reinterpret_cast<const char*>(bytes.data()), std::streamsize(bytes.size()));
+    const auto model =
+        Model::load({.path = file.path(), .context = 256, .batch = 8, .kvType = "f32", .backend = "reference"});
+    if (!model) {
+      ASSERT_FALSE(model.error().what.empty());
+      ++refused;
+      continue;
+    }
+    Batch batch;
+    const SeqId seq = (*model)->newSequence();
+    for (int r = 0; r < 3; ++r) batch.add(Token(r), r, seq, true);
+    const auto logits = (*model)->forward(batch, CancelFlag(false));
+    ASSERT_TRUE(logits) << logits.error().what;
+    ++loaded;
+  }
+  EXPECT_GT(loaded, 50);
+  EXPECT_GT(refused, 50);
 }
 
 TEST(VocabularyOnly, computesNothing) {
