@@ -1,5 +1,5 @@
 # What `cmake --install build/release --prefix DIR` puts where: programs, menu entry, icon, AppStream description, notices.
-# The desktop's file names are the application id, which main() sets as the desktop file name too.
+# The file names are the application id, by which a desktop finds entry, icon and window of the same program.
 include(GNUInstallDirs)
 set(LEMMA_APP_ID org.lemma.Lemma)
 set(LEMMA_RELEASE_DATE 2026-11-23)  # of PROJECT_VERSION

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-MODULES = ["app", "resources", "installer", "tests"]
+MODULES = ["kernels", "engine", "storage", "ui", "app/cli", "app", "resources", "installer", "tests"]
 PRESETS = {"dev", "release", "nogui", "cuda", "asan", "tsan", "fuzz"}
 TEST_PRESETS = {"dev", "release", "nogui", "asan", "tsan", "all"}
 MAX_BYTES = 1_000_000
