@@ -44,7 +44,8 @@ class HistoryPort : public QObject {
   void conversationRemoved(const QString& conversationId);
 
   // The shown path from the first question to the current leaf. Also sent unasked when the path changes
-  // (regenerate, showVersion). An answer that is streaming right now comes with the parts it has so far.
+  // (regenerate, showVersion). An answer that is streaming right now comes with exactly the parts that appended()
+  // has announced so far, no more and no less, so that what follows fits on.
   void loaded(const QString& conversationId, const QList<lemma::ui::Message>& messages);
 
   // Something of the above could not be done. One sentence: what happened, and what to do next.

@@ -1,0 +1,65 @@
+// The model while it loads, when its file is gone, or when it could not be loaded: figures, a sentence, a way on.
+import QtQuick
+import Lemma
+
+Column {
+    id: root
+
+    required property ModelVm model
+    signal openModelRequested
+
+    readonly property bool loading: model.state === "loading"
+    readonly property bool missing: model.state === "missing"
+    readonly property bool failed: model.state === "failed"
+    readonly property bool active: loading || missing || failed
+
+    spacing: 10
+
+    PlainLabel {
+        width: parent.width
+        visible: root.loading
+        text: root.model.loadText
+        color: Theme.secondInk
+        elide: Text.ElideMiddle
+        Accessible.role: Accessible.StaticText
+        Accessible.name: text
+    }
+    Row {
+        width: parent.width
+        spacing: 12
+        visible: root.loading
+
+        ProgressLine {
+            anchors.verticalCenter: parent.verticalCenter
+            width: parent.width - cancel.width - 12
+            fraction: root.model.loadFraction
+        }
+        TextAction {
+            id: cancel
+
+            text: qsTr("Cancel")
+            Accessible.name: qsTr("Cancel loading")
+            onClicked: root.model.cancelLoading()
+        }
+    }
+    ProblemText {
+        width: parent.width
+        visible: root.missing || root.failed
+        sentence: root.model.problem
+        details: root.model.problemDetails
+    }
+    Row {
+        spacing: 8
+        visible: root.missing || root.failed
+
+        OutlineButton {
+            visible: root.failed
+            text: qsTr("Try again")
+            onClicked: root.model.retry()
+        }
+        OutlineButton {
+            text: root.missing ? qsTr("Find the file") : qsTr("Open another model file")
+            onClicked: root.openModelRequested()
+        }
+    }
+}

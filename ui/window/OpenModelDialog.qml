@@ -1,0 +1,10 @@
+import QtQuick
+import QtQuick.Dialogs
+
+FileDialog {
+    signal chosen(url file)
+
+    title: qsTr("Open a model file")
+    nameFilters: [qsTr("Models (*.gguf)"), qsTr("All files (*)")]
+    onAccepted: chosen(selectedFile)
+}
