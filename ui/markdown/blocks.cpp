@@ -282,7 +282,7 @@ class Builder {
     }
   }
 
-  bool overLimit() { return ++events_ > kMaxEvents || blocks_.size() + cells_ > kMaxBlocks; }
+  bool overLimit() { return ++events_ > kMaxEvents || blocks_.size() > kMaxBlocks || cells_ > kMaxCells; }
 
   void open(BlockKind kind) {
     flushItemText();
@@ -387,10 +387,13 @@ Builder& builder(void* user) { return *static_cast<Builder*>(user); }
 
 std::vector<Block> parse(std::string_view source) {
   if (source.size() > kMaxParseBytes) return asPlain(source);
-  constexpr MD_PARSER kParser = {
+  // Bare addresses are looked for in quadratic time when the text is made for it.
+  const unsigned autolinks =
+      source.size() > kMaxAutolinkBytes ? 0 : MD_FLAG_PERMISSIVEURLAUTOLINKS | MD_FLAG_PERMISSIVEWWWAUTOLINKS;
+  const MD_PARSER parser = {
       .abi_version = 0,
       .flags = MD_FLAG_NOHTML | MD_FLAG_TABLES | MD_FLAG_STRIKETHROUGH | MD_FLAG_TASKLISTS | MD_FLAG_LATEXMATHSPANS |
-               MD_FLAG_PERMISSIVEURLAUTOLINKS | MD_FLAG_PERMISSIVEWWWAUTOLINKS,
+               autolinks,
       .enter_block = [](MD_BLOCKTYPE type, void* detail, void* user) { return builder(user).enterBlock(type, detail); },
       .leave_block = [](MD_BLOCKTYPE type, void*, void* user) { return builder(user).leaveBlock(type); },
       .enter_span = [](MD_SPANTYPE type, void* detail, void* user) { return builder(user).enterSpan(type, detail); },
@@ -403,7 +406,7 @@ std::vector<Block> parse(std::string_view source) {
       .syntax = nullptr,
   };
   Builder b;
-  if (md_parse(source.data(), MD_SIZE(source.size()), &kParser, &b) != 0) return asPlain(source);
+  if (md_parse(source.data(), MD_SIZE(source.size()), &parser, &b) != 0) return asPlain(source);
   return b.take();
 }
 

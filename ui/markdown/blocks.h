@@ -13,10 +13,12 @@
 namespace lemma::markdown {
 
 inline constexpr size_t kMaxParseBytes =
-    256 * 1024;                                // a longer text is shown plain; Stream cuts it at block borders first
-inline constexpr size_t kMaxBlocks = 20'000;   // of one stretch; above, the stretch is shown as plain text
-inline constexpr size_t kMaxEvents = 400'000;  // parser callbacks of one stretch; above, as plain text
-inline constexpr int kMaxDepth = 16;           // deeper lists and quotes are drawn at this depth
+    256 * 1024;  // a longer text is shown plain; Stream cuts it at block borders first
+inline constexpr size_t kMaxAutolinkBytes = 16 * 1024;  // bare addresses in longer stretches are no links
+inline constexpr size_t kMaxBlocks = 20'000;            // of one stretch; above, the stretch is shown as plain text
+inline constexpr size_t kMaxCells = 4'000;              // of all tables of one stretch; above, as plain text
+inline constexpr size_t kMaxEvents = 400'000;           // parser callbacks of one stretch; above, as plain text
+inline constexpr int kMaxDepth = 16;                    // deeper lists and quotes are drawn at this depth
 
 enum class BlockKind : uint8_t { paragraph, heading, code, table, rule };
 enum class Align : uint8_t { none, left, centre, right };

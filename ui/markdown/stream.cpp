@@ -6,6 +6,7 @@ namespace lemma::markdown {
 namespace {
 
 constexpr size_t kPieceBytes = 64 * 1024;
+constexpr size_t kLazyBytes = 16 * 1024;
 
 std::string_view withoutIndent(std::string_view line) {
   const size_t at = line.find_first_not_of(" \t");
@@ -111,7 +112,17 @@ size_t Stream::append(std::string_view text) {
     if (last || borders_[i + 1] - settledBytes_ > kPieceBytes) changed = std::min(changed, settle(borders_[i]));
   }
   borders_.clear();
-  const auto open = withoutUnclearEnd(std::string_view(source_).substr(settledBytes_));
+  const std::string_view end = std::string_view(source_).substr(settledBytes_);
+  // A long block is parsed again only when it has grown by a sixteenth, so that n bytes cost n log n and not n squared;
+  // between, its text grows as it was written (which is what code does anyway).
+  if (end.size() > kLazyBytes && parsedBytes_ >= settledBytes_ && source_.size() - parsedBytes_ < end.size() / 16 &&
+      changed == blocks_.size() && blocks_.size() > settledBlocks_ &&
+      (blocks_.back().kind == BlockKind::code || blocks_.back().kind == BlockKind::paragraph)) {
+    blocks_.back().body.text += text;
+    return blocks_.size() - 1;
+  }
+  parsedBytes_ = source_.size();
+  const auto open = withoutUnclearEnd(end);
   return std::min(changed, replaceFrom(settledBlocks_, parseWithDefinitions(open)));
 }
 

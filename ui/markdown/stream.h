@@ -34,6 +34,7 @@ class Stream {
   std::vector<Block> blocks_;
   size_t settledBytes_ = 0;      // source_ before this is parsed for good
   size_t settledBlocks_ = 0;     // its blocks
+  size_t parsedBytes_ = 0;       // source_ up to here was seen by the parser
   size_t scannedBytes_ = 0;      // whole lines before this were looked at
   std::vector<size_t> borders_;  // found by the last scan, not yet settled
   std::string definitions_;      // link definitions seen, given to every later parse

@@ -1,0 +1,101 @@
+// Text made to hurt a parser: bounded in time and in what it makes, whole and streamed.
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "ui/markdown/stream.h"
+
+namespace lemma::markdown {
+namespace {
+
+constexpr size_t kMegabyte = 1'000'000;
+// Far above what a release build takes (tens of milliseconds), low enough to fail on quadratic time under a sanitizer.
+constexpr auto kLimit = std::chrono::seconds(20);
+
+std::string repeat(std::string_view piece, size_t bytes) {
+  std::string out;
+  while (out.size() < bytes) out += piece;
+  return out;
+}
+
+struct Case {
+  const char* name;
+  std::string text;
+};
+
+std::vector<Case> cases() {
+  std::string deepList, deepQuote, staircase;
+  for (int i = 0; i < 500; ++i) {
+    deepList += std::string(size_t(i) * 2, ' ') + "- x\n";
+    deepQuote += std::string(size_t(i) + 1, '>') + " x\n\n";
+  }
+  for (int i = 1; i < 700; ++i) staircase += std::string(size_t(i), '`') + "x";
+  std::string wide = repeat("|a", 20'000);
+  wide.append("\n").append(repeat("|---", 20'000)).append("\n").append(repeat("|x\n", 20'000));
+  std::string fence = "```\n";
+  fence.append(repeat("code\n", kMegabyte));
+  return {
+      {"open links", repeat("[a](b", kMegabyte)},
+      {"open brackets", repeat("[", kMegabyte)},
+      {"brackets, legal size", repeat("[", kMaxParseBytes - 10)},
+      {"links, legal size", repeat("[a](b", kMaxParseBytes - 10)},
+      {"images", repeat("![", kMaxParseBytes - 10)},
+      {"emphasis", repeat("*a **b _c ", kMaxParseBytes - 10)},
+      {"closing emphasis", repeat("a** ", kMaxParseBytes - 10)},
+      {"quotes in one line", repeat(">", 50'000)},
+      {"quote staircase", deepQuote},
+      {"list staircase", deepList},
+      {"items in one line", repeat("- ", 50'000)},
+      {"backtick staircase", staircase},
+      {"open fence", fence},
+      {"one long line", repeat("word ", kMegabyte)},
+      {"one long word", repeat("x", kMegabyte)},
+      {"wide table", wide},
+      {"entities", repeat("&#x41;&amp;&", kMaxParseBytes - 10)},
+      {"html", repeat("<a href='", kMaxParseBytes - 10)},
+      {"comments", repeat("<!--", kMaxParseBytes - 10)},
+      {"definitions", repeat("[a]: b\n", kMaxParseBytes - 10)},
+      {"references", repeat("[a][b]", kMaxParseBytes - 10)},
+      {"autolinks", repeat("www.a.b_", kMaxParseBytes - 10)},
+      {"dollars", repeat("$a ", kMaxParseBytes - 10)},
+      {"not UTF-8", repeat("\xFF\xC0\x80*\xED\xA0\x80* ", kMaxParseBytes - 10)},
+      {"zero bytes", std::string(100'000, '\0')},
+      {"blank lines", repeat("\n", kMegabyte)},
+      {"paragraphs", repeat("a\n\n", kMegabyte)},
+  };
+}
+
+void expectBounded(const std::vector<Block>& blocks, const Case& c) {
+  size_t bytes = 0, cells = 0;
+  for (const Block& block : blocks) {
+    bytes += block.body.text.size();
+    cells += block.table.rows.size() * block.table.columns.size();
+    EXPECT_LE(block.listDepth, kMaxDepth) << c.name;
+    EXPECT_LE(block.quoteDepth, kMaxDepth) << c.name;
+    for (const Run& run : block.body.runs) EXPECT_LE(run.end, block.body.text.size()) << c.name;
+  }
+  EXPECT_LE(cells, kMaxCells + kMaxBlocks) << c.name;
+  EXPECT_LE(bytes, 4 * c.text.size() + 100) << c.name;
+}
+
+TEST(MarkdownHostile, wholeTextsAreBounded) {
+  for (const Case& c : cases()) {
+    const auto start = std::chrono::steady_clock::now();
+    expectBounded(parse(c.text), c);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, kLimit) << c.name;
+  }
+}
+
+TEST(MarkdownHostile, streamsAreBounded) {
+  for (const Case& c : cases()) {
+    const auto start = std::chrono::steady_clock::now();
+    Stream stream;
+    for (size_t at = 0; at < c.text.size(); at += 4096) stream.append(std::string_view(c.text).substr(at, 4096));
+    stream.finish();
+    expectBounded(stream.blocks(), c);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, kLimit) << c.name;
+  }
+}
+
+}  // namespace
+}  // namespace lemma::markdown
