@@ -79,9 +79,12 @@ int run(int argc, const char* const* argv) {
   line.app.set_version_flag("--version", "lemma-cli " + std::string(kVersionText));
   line.app.formatter(std::make_shared<HelpFormatter>());
   line.app.require_subcommand(1);
+  addAsk(line);
+  addChat(line);
   addInspect(line);
   addTokenize(line);
   addDetokenize(line);
+  addRender(line);
   addLogits(line);
   addBench(line);
   addPerplexity(line);

@@ -12,9 +12,12 @@ struct CommandLine {
   std::function<int()> chosen;  // set by parsing; returns the exit code
 };
 
+void addAsk(CommandLine& line);
+void addChat(CommandLine& line);
 void addInspect(CommandLine& line);
 void addTokenize(CommandLine& line);
 void addDetokenize(CommandLine& line);
+void addRender(CommandLine& line);
 void addLogits(CommandLine& line);
 void addBench(CommandLine& line);
 void addPerplexity(CommandLine& line);

@@ -1,0 +1,79 @@
+#include "app/cli/conversation.h"
+
+#include "app/cli/input.h"
+#include "app/cli/output.h"
+#include "engine/text/utf8_stream.h"
+
+namespace lemma::cli {
+
+void addConversationOptions(CLI::App& app, ConversationOptions& options) {
+  addModelPath(app, options.model.path);
+  addThinkOption(app, options.think);
+  app.add_option("--system", options.system, "System message")->type_name("TEXT");
+  app.add_option("--template", options.templatePath, "Jinja chat template to use in place of the model's own")
+      ->type_name("FILE");
+  app.add_flag("--answer-only", options.answerOnly, "Leave the thought out of what is printed");
+  addSamplingOptions(app, options.sampling);
+  addContextOption(app, options.model);
+  addComputeOptions(app, options.model);
+}
+
+Result<ModelInfo> load(Engine& engine, const ModelOptions& options, const Interrupt& interrupt) {
+  ProgressLine line;
+  return engine.load(
+      loadOptions(options),
+      [&line](LoadProgress p) { line.show("Loading " + humanBytes(p.bytesDone) + " of " + humanBytes(p.bytesTotal)); },
+      interrupt.token());
+}
+
+Result<ChatRequest> requestOf(const ConversationOptions& options, const ModelInfo& model) {
+  ChatRequest request;
+  if (!options.system.empty()) request.turns.push_back({"system", validUtf8(options.system)});
+  request.sampling = samplerSettings(options.sampling, model.recommended);
+  request.think = options.think.budget;
+  request.maxAnswerTokens = options.sampling.maxTokens;
+  request.stop = options.sampling.stop;
+  if (!options.templatePath.empty()) {
+    LEMMA_TRY(source, readFile(options.templatePath, kMaxTemplateBytes));
+    if (source.empty()) return fail(Err::badValue, options.templatePath + " is empty.");
+    request.templateOverride = validUtf8(source);
+  }
+  return request;
+}
+
+std::string validUtf8(std::string_view text) {
+  Utf8Stream stream;
+  std::string out = stream.push(text);
+  return out + stream.flush();
+}
+
+Answered answer(Engine& engine, ChatRequest request, const std::function<void(RequestId)>& started,
+                const Engine::Sink& event) {
+  Answered result;
+  const RequestId id = engine.start(std::move(request), [&](const StreamEvent& e) {
+    if (const auto* delta = std::get_if<PartDelta>(&e)) {
+      (delta->kind == PartKind::think ? result.think : result.answer) += delta->text;
+    } else if (const auto* finished = std::get_if<Finished>(&e)) {
+      result.finished = *finished;
+    } else if (const auto* failed = std::get_if<Failed>(&e)) {
+      result.error = failed->error;
+    }
+    event(e);
+  });
+  started(id);
+  while (engine.step()) {
+  }
+  return result;
+}
+
+std::string speedLine(const Finished& f) {
+  std::string text = "prompt " + std::to_string(f.promptTokens) + " tokens";
+  if (f.cachedTokens > 0) text += " (" + std::to_string(f.cachedTokens) + " cached)";
+  text += " at " + fixed(f.promptTps, 0) + " tok/s, ";
+  if (f.thinkTokens > 0) text += "thought " + std::to_string(f.thinkTokens) + ", ";
+  text += "answer " + std::to_string(f.answerTokens) + " tokens at " + fixed(f.genTps, 1) +
+          " tok/s, first token after " + fixed(f.ttftMs / 1000, 2) + " s";
+  return text;
+}
+
+}  // namespace lemma::cli
