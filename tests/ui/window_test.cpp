@@ -141,6 +141,7 @@ TEST_F(WindowTest, aQuestionIsThoughtAboutAndAnswered) {
   EXPECT_TRUE(sees("Copy answer"));
   EXPECT_TRUE(sees("Regenerate"));
   EXPECT_TRUE(sees("Copy code"));
+  EXPECT_EQ(page().messages()->index(1, 0).data(MessageListModel::CountRole).toString(), "9 tokens");
   EXPECT_TRUE(sees("The answer is:")) << "styles are ranges: the marks are gone and the text is whole";
   click("Copy code");
   EXPECT_EQ(QGuiApplication::clipboard()->text(), "int x;");

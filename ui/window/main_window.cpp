@@ -1,6 +1,7 @@
 #include "ui/window/main_window.h"
 
 #include <QGuiApplication>
+#include <QLocale>
 #include <QQmlApplicationEngine>
 #include <QQuickStyle>
 #include <QQuickWindow>
@@ -24,6 +25,10 @@ void MainWindow::prepareApplication() {
 
 bool MainWindow::open() {
   qml_register_types_Lemma();  // the module is a static library, whose own registration the linker would drop
+  if (!translator_.load(QLocale(), QStringLiteral("lemma"), QStringLiteral("_"), QStringLiteral(":/i18n"))) {
+    (void)translator_.load(QStringLiteral(":/i18n/lemma_en.qm"));
+  }
+  QCoreApplication::installTranslator(&translator_);
   engine_ = std::make_unique<QQmlApplicationEngine>();
   engine_->addImportPath(QStringLiteral("qrc:/qt/qml"));
   engine_->setInitialProperties({{QStringLiteral("vm"), QVariant::fromValue(vm_.get())}});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <QObject>
+#include <QTranslator>
 #include <memory>
 
 #include "ui/ports/ports.h"
@@ -37,6 +38,7 @@ class MainWindow : public QObject {
   void firstFrameShown();
 
  private:
+  QTranslator translator_;
   std::unique_ptr<WindowVm> vm_;
   std::unique_ptr<QQmlApplicationEngine> engine_;
   QQuickWindow* window_ = nullptr;
