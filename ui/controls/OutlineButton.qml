@@ -17,7 +17,7 @@ Button {
 
     contentItem: PlainLabel {
         text: root.text
-        color: root.primary ? Theme.onAccent : Theme.ink
+        color: root.primary ? Theme.accentInk : Theme.ink
         opacity: root.enabled ? 1 : 0.5
         horizontalAlignment: Text.AlignHCenter
         verticalAlignment: Text.AlignVCenter

@@ -20,7 +20,7 @@ AbstractButton {
             anchors.centerIn: parent
             visible: !root.square
             text: "\u2191"
-            color: Theme.onAccent
+            color: Theme.accentInk
             font.pixelSize: 18
             font.weight: Font.Bold
             Accessible.ignored: true
@@ -31,7 +31,7 @@ AbstractButton {
             width: 11
             height: 11
             radius: 2
-            color: Theme.onAccent
+            color: Theme.accentInk
         }
     }
     background: Rectangle {

@@ -17,7 +17,7 @@ QtObject {
     readonly property color ink: dark ? "#e6e8ec" : "#1b1e24"
     readonly property color secondInk: highContrast ? ink : (dark ? "#9aa1ad" : "#626a77")
     readonly property color accent: dark ? "#8aa4ff" : "#3a5bd9"
-    readonly property color onAccent: dark ? "#101216" : "#ffffff"
+    readonly property color accentInk: dark ? "#101216" : "#ffffff"
     readonly property color thinking: dark ? "#c9a86a" : "#8a6512"
     readonly property color good: dark ? "#5fc28a" : "#1d8a4e"
     readonly property color bad: dark ? "#f2777a" : "#b3261e"
