@@ -397,6 +397,21 @@ TEST_F(WindowTest, effortIsChosenFromAMenu) {
   EXPECT_TRUE(sees("Thinking: High"));
 }
 
+TEST_F(WindowTest, openingAModelAsksForAFile) {
+  open();
+  key(Qt::Key_O, Qt::ControlModifier);
+  QObject* dialog = nullptr;
+  for (QObject* child : window_->findChildren<QObject*>()) {
+    if (child->inherits("QQuickFileDialog")) dialog = child;
+  }
+  ASSERT_TRUE(dialog);
+  EXPECT_TRUE(dialog->property("visible").toBool());
+  QMetaObject::invokeMethod(dialog, "chosen", Q_ARG(QUrl, QUrl("file:///other.gguf")));
+  EXPECT_EQ(model_.opened(), QList<QUrl>{QUrl("file:///other.gguf")});
+  settle();
+  EXPECT_TRUE(sees("Model: other"));
+}
+
 TEST_F(WindowTest, everyActionHasATextAndAKeyOfItsOwn) {
   open();
   ActionRegistry& actions = *main_->vm().actions();
