@@ -74,8 +74,10 @@ struct Job {
 // Threads go through a program's phases in step: chunks by one counter, a barrier after each phase.
 class Runner {
  public:
-  Runner(CpuProgram& program, const Run& run, const CancelFlag& cancel, std::span<Worker> workers)
-      : program_(program), run_(run), cancel_(cancel), workers_(workers) {}
+  // Either flag cuts the work short.
+  Runner(CpuProgram& program, const Run& run, const CancelFlag& cancel, const CancelFlag& ending,
+         std::span<Worker> workers)
+      : program_(program), run_(run), cancel_(cancel), ending_(ending), workers_(workers) {}
 
   bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
 
@@ -92,7 +94,7 @@ class Runner {
       for (;;) {
         const int chunk = next_.fetch_add(1, std::memory_order_relaxed);
         if (chunk >= chunks) break;
-        if (cancel_.load(std::memory_order_relaxed)) {
+        if (cancel_.load(std::memory_order_relaxed) || ending_.load(std::memory_order_relaxed)) {
           cancelled_.store(true, std::memory_order_relaxed);
           break;
         }
@@ -114,6 +116,7 @@ class Runner {
   CpuProgram& program_;
   const Run& run_;
   const CancelFlag& cancel_;
+  const CancelFlag& ending_;
   std::span<Worker> workers_;
   alignas(64) std::atomic<int> next_{0};
   alignas(64) std::atomic<int> arrived_{0};
@@ -269,7 +272,7 @@ class CpuBackend final : public Backend {
       {
         std::unique_lock lock(mutex_);
         queued_.wait(lock, [&] { return ending_ || queueSize_ > 0; });
-        if (queueSize_ == 0) return;
+        if (ending_) return;
         job = queue_[queueHead_];
       }
       ++seen;
@@ -297,7 +300,7 @@ class CpuBackend final : public Backend {
         .step = &job.step, .threads = job.step.rows > kFewRows ? promptThreads_ : threads_, .shared = shared_.data()};
     if (p.tiled) run.tileCount = cutTiles(p, job.step);
     run.tiles = p.tiles.data();
-    Runner runner(p, run, *job.cancel, workers_);
+    Runner runner(p, run, *job.cancel, ending_, workers_);
     team_.run(run.threads, Runner::work, &runner);
     return !runner.cancelled();
   }
@@ -339,7 +342,7 @@ class CpuBackend final : public Backend {
   uint64_t lastFence_ = 0, done_ = 0;              // by mutex_
   std::array<uint64_t, kRemembered> cancelled_{};  // by mutex_
   size_t cancelledNext_ = 0;                       // by mutex_
-  bool ending_ = false;                            // by mutex_
+  CancelFlag ending_{false};                       // written by mutex_
   std::thread leader_;                             // last: it uses the members above
 };
 

@@ -26,7 +26,7 @@ static void unpackBlocks(const PanelArgs& a) {
   const std::byte* const first = a.weights + a.k0 / 32 * B::kBytes;
   for (int64_t b = 0; b < a.k / 32; ++b) {
     std::byte* const panel = a.panel + b * kStep;
-    alignas(64) std::byte halves[kPanel * 4] = {};
+    alignas(64) int32_t starts[kPanel] = {};
     for (int o = 0; o < kPanel; o += 4) {
       __m128i low[4], high[4];
 #pragma GCC unroll 4
@@ -34,7 +34,7 @@ static void unpackBlocks(const PanelArgs& a) {
         low[i] = high[i] = _mm_setzero_si128();
         if (o + i >= a.n) continue;
         const std::byte* const block = first + (o + i) * int64_t(a.rowBytes) + b * B::kBytes;
-        memcpy(halves + (o + i) * (B::kMinimum ? 4 : 2), block, B::kMinimum ? 4 : 2);
+        memcpy(starts + o + i, block, 4);
         const auto* q = reinterpret_cast<const __m128i*>(block + B::kQuants);
         if constexpr (B::kNibbles) {
           const __m128i v = _mm_loadu_si128(q);
@@ -58,14 +58,9 @@ static void unpackBlocks(const PanelArgs& a) {
     }
     auto* const scales = reinterpret_cast<float*>(panel + kPanelLevels);
     for (int o = 0; o < kPanel; o += kLanes) {
-      if constexpr (B::kMinimum) {
-        F scale, minimum;
-        splitPairs(halves + o * 4, scale, minimum);
-        fstore(scales + o, scale);
-        fstore(scales + kPanel + o, minimum);
-      } else {
-        fstore(scales + o, loadHalf(halves + o * 2));
-      }
+      const I v = iload(starts + o);
+      fstore(scales + o, lowHalf(v));
+      if constexpr (B::kMinimum) fstore(scales + kPanel + o, highHalf(v));
     }
   }
 }

@@ -34,7 +34,7 @@ struct MatVecArgs {
   int tokens = 0;        // at most kFewRows
   float* out = nullptr;  // [tokens, ldOut]
   int64_t ldOut = 0;
-  std::byte* scratch = nullptr;  // scratchBytes(k) of the format
+  std::byte* scratch = nullptr;  // (padded + 16) * 64 bytes
 };
 
 struct PanelArgs {

@@ -5,37 +5,37 @@
 
 namespace lemma::cpu::LEMMA_CPU_TARGET {
 
-constexpr int kRowsAtOnce = 4;  // weight rows whose scales are gathered together
+constexpr int kRowsAtOnce = 4;  // weight rows whose scales are read together
+constexpr int kAhead = 4096;    // bytes from what is read to what is fetched into cache
 
-// Scales of a row gathered from its blocks: halves now, while the row comes from memory, floats one step later.
+// The first four bytes of kLanes blocks.
 template <class B>
-LEMMA_SIMD void gatherScales(const std::byte* row, int32_t blocks, std::byte* halves) {
-  constexpr int kEach = B::kMinimum ? 4 : 2;
-  for (int32_t b = 0; b < blocks; ++b) memcpy(halves + b * kEach, row + int64_t(b) * B::kBytes, kEach);
+LEMMA_SIMD I blockStarts(const std::byte* blocks) {
+#if defined(__AVX512F__)
+  if constexpr (B::kBytes == 20) {  // five dwords a block: eight blocks from two loads
+    const auto eight = [](const std::byte* p) __attribute__((always_inline)) {
+      const I index = _mm512_set_epi32(0, 0, 0, 0, 0, 0, 0, 0, 31, 26, 21, 16, 15, 10, 5, 0);
+      return _mm512_castsi512_si256(_mm512_permutex2var_epi32(iload(p), index, iload(p + 80)));
+    };
+    return _mm512_inserti64x4(_mm512_castsi256_si512(eight(blocks)), eight(blocks + 160), 1);
+  }
+#endif
+  return gather(blocks, B::kBytes);
 }
 
-// Halves to floats, and what minimum or zero point contribute: the first value of each sum.
+// Scales (and minima) of `count` blocks, one after another in memory, as floats.
 template <class B>
-LEMMA_SIMD void prepareRow(const MatVecArgs& a, const std::byte* halves, float* scales, float* start) {
-  F sums[kFewRows];
-  for (int t = 0; t < a.tokens; ++t) sums[t] = fzero();
-  for (int32_t b = 0; b < a.layout->blocks; b += kLanes) {
-    F scale, offset;
-    if constexpr (B::kMinimum) {
-      splitPairs(halves + b * 4, scale, offset);
-    } else {
-      scale = loadHalf(halves + b * 2);
-      offset = fmul(scale, fset(float(-B::kZero)));
-    }
-    fstore(scales + b, scale);
-    if constexpr (B::kMinimum || B::kZero != 0) {
-      for (int t = 0; t < a.tokens; ++t) {
-        const auto* sum = reinterpret_cast<const float*>(a.acts + t * a.actStride + a.layout->sum);
-        sums[t] = fma(offset, fload(sum + b), sums[t]);
-      }
-    }
-  }
-  for (int t = 0; t < a.tokens; ++t) fstore(start + t * kLanes, sums[t]);
+LEMMA_SIMD void readScales(const std::byte* blocks, int64_t count, float* scales, float* minima) {
+  const auto put = [&](int64_t i, I starts) __attribute__((always_inline)) {
+    fstore(scales + i, lowHalf(starts));
+    if constexpr (B::kMinimum) fstore(minima + i, highHalf(starts));
+  };
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) put(i, blockStarts<B>(blocks + i * B::kBytes));
+  if (i == count) return;
+  alignas(64) int32_t starts[kLanes] = {};
+  for (int64_t j = 0; i + j < count; ++j) memcpy(starts + j, blocks + (i + j) * B::kBytes, 4);
+  put(i, iload(starts));
 }
 
 template <class B>
@@ -125,41 +125,53 @@ struct MatVecStep {
 };
 
 template <class B, int kRows, int kTokens>
-static void matVecTile(const MatVecArgs& a, int64_t n, int row, int token, const float* scales, const float* starts) {
+static void matVecTile(const MatVecArgs& a, int64_t n, int row, int token, const float* scales, const float* minima) {
   const ActLayout& layout = *a.layout;
   const int32_t blocks = layout.blocks;
   MatVecStep<B, kRows, kTokens> step;
-  const float* actScale[kTokens];
+  const float *actScale[kTokens], *actSum[kTokens];
 #pragma GCC unroll 4
   for (int t = 0; t < kTokens; ++t) {
     step.acts[t] = a.acts + (token + t) * a.actStride;
     actScale[t] = reinterpret_cast<const float*>(step.acts[t] + layout.scale);
+    actSum[t] = reinterpret_cast<const float*>(step.acts[t] + layout.sum);
   }
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
     step.weights[r] = a.weights + (n + row + r) * int64_t(a.rowBytes);
 #pragma GCC unroll 4
-    for (int t = 0; t < kTokens; ++t) step.sum[r][t] = fload(starts + ((row + r) * kFewRows + token + t) * kLanes);
+    for (int t = 0; t < kTokens; ++t) step.sum[r][t] = fzero();
   }
-  const auto loadScales = [&](int32_t b) __attribute__((always_inline)) {
+  // What minima or zero points contribute, and the scales of the next kLanes blocks.
+  const auto loadScales = [&](int32_t b, int count) __attribute__((always_inline)) {
 #pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r) {
-      const F w = fload(scales + (row + r) * layout.padded + b);
+    for (int t = 0; t < kTokens; ++t) {
+      const F xs = fload(actScale[t] + b), sums = fload(actSum[t] + b);
 #pragma GCC unroll 4
-      for (int t = 0; t < kTokens; ++t) step.scale[r][t] = fmul(w, fload(actScale[t] + b));
+      for (int r = 0; r < kRows; ++r) {
+        const int64_t at = int64_t(row + r) * blocks + b;
+        const F w = count < kLanes ? firstOf(scales + at, count) : fload(scales + at);
+        step.scale[r][t] = fmul(w, xs);
+        if constexpr (B::kMinimum) {
+          const F m = count < kLanes ? firstOf(minima + at, count) : fload(minima + at);
+          step.sum[r][t] = fma(m, sums, step.sum[r][t]);
+        } else if constexpr (B::kZero != 0) {
+          step.sum[r][t] = fma(w, fmul(sums, fset(float(-B::kZero))), step.sum[r][t]);
+        }
+      }
     }
   };
   int32_t b = 0;
   for (; b + kLanes <= blocks; b += kLanes) {
-    loadScales(b);
+    loadScales(b, kLanes);
     step.template group<0, true>(b, 0);
     step.template group<1, true>(b, 0);
     step.template group<2, true>(b, 0);
     step.template group<3, true>(b, 0);
   }
   if (b < blocks) {
-    loadScales(b);
     const int count = blocks - b;
+    loadScales(b, count);
     const auto tail = [&]<int kStep>() __attribute__((always_inline)) {
       if (count >= (kStep + 1) * kGroup) {
         step.template group<kStep, true>(b, count);
@@ -183,43 +195,48 @@ static void matVecTile(const MatVecArgs& a, int64_t n, int row, int token, const
   }
 }
 
-// Rows row..row+count of the four whose scales are prepared, all tokens.
+// `count` of the four rows from n on, whose scales are read, all tokens that go kTokens at a time.
 template <class B, int kTokens>
 static void matVecRows(const MatVecArgs& a, int64_t n, int count, int& token, const float* scales,
-                       const float* starts) {
+                       const float* minima) {
   constexpr int kRows = kMaxStreams / kTokens < kRowsAtOnce ? kMaxStreams / kTokens : kRowsAtOnce;
   for (; token + kTokens <= a.tokens; token += kTokens) {
     int row = 0;
-    for (; row + kRows <= count; row += kRows) matVecTile<B, kRows, kTokens>(a, n, row, token, scales, starts);
-    for (; row < count; ++row) matVecTile<B, 1, kTokens>(a, n, row, token, scales, starts);
+    for (; row + kRows <= count; row += kRows) matVecTile<B, kRows, kTokens>(a, n, row, token, scales, minima);
+    for (; row < count; ++row) matVecTile<B, 1, kTokens>(a, n, row, token, scales, minima);
   }
 }
 
-// Scratch: halves of two steps of four rows, float scales of one.
+// Scratch: scales and minima of four rows, twice: those of the next four are read before these are multiplied.
 template <class B>
 static void matVecBlocks(const MatVecArgs& a) {
-  const int64_t padded = a.layout->padded;
-  const int64_t halvesBytes = padded * (B::kMinimum ? 4 : 2);
-  std::byte* halves[2] = {a.scratch, a.scratch + kRowsAtOnce * halvesBytes};
-  auto* const scales = reinterpret_cast<float*>(a.scratch + 2 * kRowsAtOnce * padded * 4);
-  alignas(64) float starts[kRowsAtOnce * kFewRows * kLanes];
-  memset(a.scratch, 0, size_t(2 * kRowsAtOnce * halvesBytes));
-  const auto gather = [&](int64_t n, std::byte* to) {
-    for (int64_t r = 0; r < kRowsAtOnce && n + r < a.n; ++r) {
-      gatherScales<B>(a.weights + (n + r) * int64_t(a.rowBytes), a.layout->blocks, to + r * halvesBytes);
+  const int64_t blocks = a.layout->blocks, packed = blocks * B::kBytes;
+  const int64_t room = kRowsAtOnce * blocks + kLanes;
+  auto* const buffers = reinterpret_cast<float*>(a.scratch);
+  const auto scalesOf = [&](int64_t which) { return buffers + which * 2 * room; };
+  const auto read = [&](int64_t n, int64_t which) __attribute__((always_inline)) {
+    const int64_t rows = a.n - n < kRowsAtOnce ? a.n - n : kRowsAtOnce;
+    if (rows <= 0) return;
+    const std::byte* const first = a.weights + n * int64_t(a.rowBytes);
+    for (int64_t i = 0; i < rows * packed; i += 64) _mm_prefetch(first + i + kAhead, _MM_HINT_T0);
+    float* const scales = scalesOf(which);
+    if (int64_t(a.rowBytes) == packed) {
+      readScales<B>(first, rows * blocks, scales, scales + room);
+    } else {
+      for (int64_t r = 0; r < rows; ++r) {
+        readScales<B>(first + r * int64_t(a.rowBytes), blocks, scales + r * blocks, scales + room + r * blocks);
+      }
     }
   };
-  gather(0, halves[0]);
+  read(0, 0);
   for (int64_t n = 0, which = 0; n < a.n; n += kRowsAtOnce, which ^= 1) {
-    gather(n + kRowsAtOnce, halves[which ^ 1]);
+    read(n + kRowsAtOnce, which ^ 1);
     const int count = int(a.n - n < kRowsAtOnce ? a.n - n : kRowsAtOnce);
-    for (int r = 0; r < count; ++r) {
-      prepareRow<B>(a, halves[which] + r * halvesBytes, scales + r * padded, starts + r * kFewRows * kLanes);
-    }
+    const float* const scales = scalesOf(which);
     int token = 0;
-    matVecRows<B, 4>(a, n, count, token, scales, starts);
-    matVecRows<B, 2>(a, n, count, token, scales, starts);
-    matVecRows<B, 1>(a, n, count, token, scales, starts);
+    matVecRows<B, 4>(a, n, count, token, scales, scales + room);
+    matVecRows<B, 2>(a, n, count, token, scales, scales + room);
+    matVecRows<B, 1>(a, n, count, token, scales, scales + room);
   }
 }
 
@@ -244,6 +261,7 @@ static void matVecFloatTile(const MatVecArgs& a, int64_t n, int token) {
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) {
       const F ws = V::load(w[r] + k * V::kBytes);
+      _mm_prefetch(w[r] + k * V::kBytes + kAhead, _MM_HINT_T0);
 #pragma GCC unroll 4
       for (int t = 0; t < kTokens; ++t) sum[r][t] = fma(ws, xs[t], sum[r][t]);
     }

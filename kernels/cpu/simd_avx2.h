@@ -107,11 +107,20 @@ LEMMA_SIMD int32_t storeBytes(const F* v, std::byte* first, std::byte* second) {
   return isum(iadd(iadd(a, b), iadd(c, d)));
 }
 
-LEMMA_SIMD void splitPairs(const void* p, F& even, F& odd) {
-  const F a = loadHalf(p), b = loadHalf(static_cast<const char*>(p) + 16);
-  const auto inOrder = [](F v) { return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(v), 0xd8)); };
-  even = inOrder(_mm256_shuffle_ps(a, b, 0x88));
-  odd = inOrder(_mm256_shuffle_ps(a, b, 0xdd));
+// Dwords `stride` apart, and the halves in them as floats.
+LEMMA_SIMD I gather(const std::byte* p, int stride) {
+  const I lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_i32gather_epi32(reinterpret_cast<const int*>(p), _mm256_mullo_epi32(lanes, iset(stride)), 1);
+}
+LEMMA_SIMD F halvesOf(I v) {
+  const I words = _mm256_permute4x64_epi64(_mm256_packus_epi32(v, v), 0xd8);
+  return _mm256_cvtph_ps(_mm256_castsi256_si128(words));
+}
+LEMMA_SIMD F lowHalf(I v) { return halvesOf(_mm256_and_si256(v, iset(0xffff))); }
+LEMMA_SIMD F highHalf(I v) { return halvesOf(_mm256_srli_epi32(v, 16)); }
+LEMMA_SIMD F firstOf(const float* p, int count) {
+  const I lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_maskload_ps(p, _mm256_cmpgt_epi32(iset(count), lanes));
 }
 
 }  // namespace lemma::cpu::LEMMA_CPU_TARGET

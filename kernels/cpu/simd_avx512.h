@@ -120,12 +120,13 @@ LEMMA_SIMD int32_t storeBytes(const F* v, std::byte* first, std::byte* second) {
   return isum(iadd(a, b));
 }
 
-// 2 * kLanes halves (scale, minimum, scale, minimum, ...) to kLanes of each.
-LEMMA_SIMD void splitPairs(const void* p, F& even, F& odd) {
-  const F a = loadHalf(p), b = loadHalf(static_cast<const char*>(p) + 32);
-  const I evens = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
-  even = _mm512_permutex2var_ps(a, evens, b);
-  odd = _mm512_permutex2var_ps(a, _mm512_add_epi32(evens, iset(1)), b);
+// Dwords `stride` apart, and the halves in them as floats.
+LEMMA_SIMD I gather(const std::byte* p, int stride) {
+  const I lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  return _mm512_i32gather_epi32(_mm512_mullo_epi32(lanes, iset(stride)), p, 1);
 }
+LEMMA_SIMD F lowHalf(I v) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(v)); }
+LEMMA_SIMD F highHalf(I v) { return lowHalf(_mm512_srli_epi32(v, 16)); }
+LEMMA_SIMD F firstOf(const float* p, int count) { return _mm512_maskz_loadu_ps(__mmask16((1u << count) - 1), p); }
 
 }  // namespace lemma::cpu::LEMMA_CPU_TARGET

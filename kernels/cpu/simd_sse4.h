@@ -35,13 +35,15 @@ LEMMA_SIMD F fabs(F a) { return _mm_andnot_ps(fset(-0.0f), a); }
 LEMMA_SIMD F zeroBelow(F v, F x, float limit) { return _mm_and_ps(_mm_cmpnlt_ps(x, fset(limit)), v); }
 
 // Exact for every half: 2^112 lifts the exponent, subnormals included; infinities and NaNs get theirs put back.
-LEMMA_SIMD F loadHalf(const void* p) {
-  const I h = _mm_cvtepu16_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p)));
+LEMMA_SIMD F halvesOf(I h) {
   const I sign = _mm_slli_epi32(_mm_and_si128(h, _mm_set1_epi32(0x8000)), 16);
   const I magnitude = _mm_slli_epi32(_mm_and_si128(h, _mm_set1_epi32(0x7fff)), 13);
   const I special = _mm_and_si128(_mm_cmpgt_epi32(magnitude, _mm_set1_epi32(0x0f7fffff)), _mm_set1_epi32(0x7f800000));
   const F lifted = _mm_mul_ps(_mm_castsi128_ps(magnitude), fset(0x1p112f));
   return _mm_or_ps(lifted, _mm_castsi128_ps(_mm_or_si128(sign, special)));
+}
+LEMMA_SIMD F loadHalf(const void* p) {
+  return halvesOf(_mm_cvtepu16_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p))));
 }
 LEMMA_SIMD F loadBfloat(const void* p) {
   return _mm_castsi128_ps(_mm_slli_epi32(_mm_cvtepu16_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p))), 16));
@@ -99,10 +101,20 @@ LEMMA_SIMD int32_t storeBytes(const F* v, std::byte* first, std::byte* second) {
   return isum(sum);
 }
 
-LEMMA_SIMD void splitPairs(const void* p, F& even, F& odd) {
-  const F a = loadHalf(p), b = loadHalf(static_cast<const char*>(p) + 8);
-  even = _mm_shuffle_ps(a, b, 0x88);
-  odd = _mm_shuffle_ps(a, b, 0xdd);
+// Dwords `stride` apart, and the halves in them as floats.
+LEMMA_SIMD I gather(const std::byte* p, int stride) {
+  const auto at = [&](int i) {
+    int32_t v;
+    __builtin_memcpy(&v, p + i * stride, 4);
+    return v;
+  };
+  return _mm_setr_epi32(at(0), at(1), at(2), at(3));
+}
+LEMMA_SIMD F lowHalf(I v) { return halvesOf(_mm_and_si128(v, iset(0xffff))); }
+LEMMA_SIMD F highHalf(I v) { return halvesOf(_mm_srli_epi32(v, 16)); }
+LEMMA_SIMD F firstOf(const float* p, int count) {
+  const I lanes = _mm_setr_epi32(0, 1, 2, 3);
+  return _mm_and_ps(_mm_castsi128_ps(_mm_cmplt_epi32(lanes, iset(count))), fload(p));
 }
 
 }  // namespace lemma::cpu::LEMMA_CPU_TARGET
