@@ -56,6 +56,7 @@ class Backend {
   // Tells the backend of a weight before the first compile that uses it; returns the view ops must use.
   // CPU: the same view (weights stay mapped); a GPU: upload or repack, asynchronous behind later submits.
   virtual Result<TensorView> prepare(const TensorView& file) = 0;
+  // A backend may fuse: an output that only later ops of the list read need not be in memory after a run.
   virtual Result<std::unique_ptr<Program>> compile(std::span<const Op> ops, RowBucket bucket) = 0;
   virtual Result<Fence> submit(Program& program, const StepData& step, std::span<const Fence> after,
                                const CancelFlag& cancel) = 0;
