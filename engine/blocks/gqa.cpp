@@ -1,5 +1,7 @@
 #include "engine/blocks/gqa.h"
 
+#include "engine/blocks/norm.h"
+
 namespace lemma {
 namespace {
 
@@ -13,11 +15,15 @@ void rope(GraphBuilder& g, const GqaShape& s, int heads, const TensorView& x, co
 }  // namespace
 
 Result<GqaWeights> bindGqa(const WeightStore& weights, const std::string& prefix, const GqaShape& s) {
-  LEMMA_TRY(q, bindLinear(weights, prefix + "attn_q", s.embedding, int64_t(s.heads) * s.headDim));
-  LEMMA_TRY(k, bindLinear(weights, prefix + "attn_k", s.embedding, int64_t(s.kvHeads) * s.headDim));
-  LEMMA_TRY(v, bindLinear(weights, prefix + "attn_v", s.embedding, int64_t(s.kvHeads) * s.vDim));
+  const Bias bias = s.qkvBias ? Bias::required : Bias::optional;
+  LEMMA_TRY(q, bindLinear(weights, prefix + "attn_q", s.embedding, int64_t(s.heads) * s.headDim, bias));
+  LEMMA_TRY(k, bindLinear(weights, prefix + "attn_k", s.embedding, int64_t(s.kvHeads) * s.headDim, bias));
+  LEMMA_TRY(v, bindLinear(weights, prefix + "attn_v", s.embedding, int64_t(s.kvHeads) * s.vDim, bias));
   LEMMA_TRY(output, bindLinear(weights, prefix + "attn_output", int64_t(s.heads) * s.vDim, s.embedding));
-  return GqaWeights{q, k, v, output};
+  if (!s.headNorm) return GqaWeights{q, k, v, output, {}, {}};
+  LEMMA_TRY(qNorm, weights.require(prefix + "attn_q_norm.weight", {s.headDim}));
+  LEMMA_TRY(kNorm, weights.require(prefix + "attn_k_norm.weight", {s.headDim}));
+  return GqaWeights{q, k, v, output, qNorm, kNorm};
 }
 
 void gqa(GraphBuilder& g, const GqaWeights& w, const GqaShape& s, int layer, const TensorView& frequencies,
@@ -29,6 +35,10 @@ void gqa(GraphBuilder& g, const GqaWeights& w, const GqaShape& s, int layer, con
   linear(g, w.q, in, q);
   linear(g, w.k, in, k);
   linear(g, w.v, in, v);
+  if (s.headNorm) {
+    rmsNorm(g, q, w.qNorm, q, s.normEps, s.headDim);
+    rmsNorm(g, k, w.kNorm, k, s.normEps, s.headDim);
+  }
   rope(g, s, s.heads, q, frequencies);
   rope(g, s, s.kvHeads, k, frequencies);
   const OpParams p{.scale = s.scale, .heads = s.heads, .kvHeads = s.kvHeads, .headDim = s.headDim, .vDim = s.vDim};

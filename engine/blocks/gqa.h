@@ -16,13 +16,17 @@ struct GqaShape {
   float scale = 1;  // of q . k
   int ropeDims = 0;
   RopeStyle ropeStyle = RopeStyle::interleaved;
+  bool qkvBias = false;   // q, k and v must have one
+  bool headNorm = false;  // each head of q and k is normalised before it is rotated
+  float normEps = 0;
 };
 
 struct GqaWeights {
   Linear q, k, v, output;
+  TensorView qNorm, kNorm;  // {headDim}, or empty
 };
 
-// `prefix`attn_q, attn_k, attn_v, attn_output.
+// `prefix`attn_q, attn_k, attn_v, attn_output, and attn_q_norm, attn_k_norm with headNorm.
 Result<GqaWeights> bindGqa(const WeightStore& weights, const std::string& prefix, const GqaShape& shape);
 
 // residual += attention(in); in and residual {embedding, rows}; frequencies {ropeDims / 2} in radians a position.

@@ -2,10 +2,11 @@
 
 namespace lemma {
 
-Result<Linear> bindLinear(const WeightStore& weights, const std::string& name, int64_t in, int64_t out) {
+Result<Linear> bindLinear(const WeightStore& weights, const std::string& name, int64_t in, int64_t out, Bias bias) {
+  const std::string biasName = name + ".bias";
   LEMMA_TRY(weight, weights.require(name + ".weight", {in, out}));
-  LEMMA_TRY(bias, weights.optional(name + ".bias", {out}));
-  return Linear{weight, bias};
+  LEMMA_TRY(added, bias == Bias::required ? weights.require(biasName, {out}) : weights.optional(biasName, {out}));
+  return Linear{weight, added};
 }
 
 void linear(GraphBuilder& g, const Linear& l, const TensorView& x, const TensorView& out, const TensorView& residual,

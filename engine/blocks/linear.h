@@ -13,8 +13,11 @@ struct Linear {
   TensorView bias;    // {out} F32, or empty
 };
 
-// `name`.weight of {in, out}, and `name`.bias where the file has it.
-Result<Linear> bindLinear(const WeightStore& weights, const std::string& name, int64_t in, int64_t out);
+enum class Bias : uint8_t { optional, required };
+
+// `name`.weight of {in, out}, and `name`.bias where the file has it or the model needs it.
+Result<Linear> bindLinear(const WeightStore& weights, const std::string& name, int64_t in, int64_t out,
+                          Bias bias = Bias::optional);
 
 // out[outputs, rows] = x * weight^T (+ bias) (+ residual); out may be the residual.
 void linear(GraphBuilder& g, const Linear& l, const TensorView& x, const TensorView& out,

@@ -1,0 +1,105 @@
+#include "engine/blocks/dense_decoder.h"
+
+#include <string>
+#include <vector>
+
+#include "engine/blocks/dense_ffn.h"
+#include "engine/blocks/gqa.h"
+#include "engine/blocks/norm.h"
+#include "engine/blocks/rope.h"
+
+namespace lemma {
+namespace {
+
+struct Layer {
+  TensorView attentionNorm, ffnNorm;
+  GqaWeights attention;
+  DenseFfnWeights ffn;
+};
+
+class DenseDecoder final : public ModelGraph {
+ public:
+  DenseDecoder(const Hparams& h, const DenseDecoderForm& form)
+      : h_(h),
+        shape_{.embedding = h.embedding,
+               .heads = h.heads,
+               .kvHeads = h.kvHeads,
+               .headDim = h.headDim,
+               .vDim = h.vDim,
+               .scale = h.attentionScale,
+               .ropeDims = h.rope.dims,
+               .ropeStyle = h.rope.style,
+               .qkvBias = form.qkvBias,
+               .headNorm = form.headNorm,
+               .normEps = h.normEps} {}
+
+  Result<void> bind(WeightStore& weights) {
+    LEMMA_TRY(table, weights.require("token_embd.weight", {h_.embedding, h_.vocabulary}));
+    LEMMA_TRY(outputNorm, weights.require("output_norm.weight", {h_.embedding}));
+    LEMMA_TRY(output, weights.optional("output.weight", {h_.embedding, h_.vocabulary}));
+    LEMMA_TRY(frequencies, ropeFrequencies(h_.rope, weights));
+    tokens_ = table;
+    outputNorm_ = outputNorm;
+    output_.weight = output.empty() ? table : output;  // tied embeddings
+    frequencies_ = frequencies;
+    for (int i = 0; i < h_.layers; ++i) {
+      const std::string prefix = "blk." + std::to_string(i) + ".";
+      LEMMA_TRY(attentionNorm, weights.require(prefix + "attn_norm.weight", {h_.embedding}));
+      LEMMA_TRY(attention, bindGqa(weights, prefix, shape_));
+      LEMMA_TRY(ffnNorm, weights.require(prefix + "ffn_norm.weight", {h_.embedding}));
+      LEMMA_TRY(ffn, bindDenseFfn(weights, prefix, h_.embedding, h_.feedForward));
+      layers_.push_back({attentionNorm, ffnNorm, attention, ffn});
+    }
+    return {};
+  }
+
+  void embed(GraphBuilder& g) const override {
+    g.add({.kind = OpKind::embed, .in = {g.weight(tokens_)}, .out = {g.residual()}});
+  }
+
+  void layer(GraphBuilder& g, int index) const override {
+    const Layer& l = layers_[size_t(index)];
+    const TensorView x = g.residual(), normed = g.activation(h_.embedding);
+    rmsNorm(g, x, l.attentionNorm, normed, h_.normEps);
+    gqa(g, l.attention, shape_, index, frequencies_, normed, x);
+    rmsNorm(g, x, l.ffnNorm, normed, h_.normEps);
+    denseFfn(g, l.ffn, normed, x);
+  }
+
+  void head(GraphBuilder& g) const override {
+    const TensorView picked = g.wantedActivation(h_.embedding);
+    g.add({.kind = OpKind::selectRows, .in = {g.residual()}, .out = {picked}, .p = {.wantedRows = true}});
+    rmsNorm(g, picked, outputNorm_, picked, h_.normEps, 0, true);
+    linear(g, output_, picked, g.logits(), {}, true);
+  }
+
+ private:
+  const Hparams h_;
+  const GqaShape shape_;
+  TensorView tokens_, outputNorm_, frequencies_;
+  Linear output_;
+  std::vector<Layer> layers_;
+};
+
+}  // namespace
+
+Result<Hparams> readDenseHparams(const GgufHeader& header, std::string_view prefix, RopeStyle style) {
+  MetadataReader r(header, prefix);
+  Hparams h = readDecoderHparams(r);
+  h.rope = readRope(r, h.headDim, style);
+  r.require(r.wholeOr("expert_count", 0, 0, hparam_limits::kWidth) == 0, Err::unsupported, "expert_count",
+            "says that this is a mixture of experts, which this build does not run in this form");
+  LEMMA_CHECK(r.result());
+  LEMMA_TRY(vocabulary, readVocabulary(header));
+  h.vocabulary = vocabulary;
+  return h;
+}
+
+Result<std::unique_ptr<ModelGraph>> bindDenseDecoder(const Hparams& h, const DenseDecoderForm& form,
+                                                     WeightStore& weights) {
+  auto decoder = std::make_unique<DenseDecoder>(h, form);
+  LEMMA_CHECK(decoder->bind(weights));
+  return decoder;
+}
+
+}  // namespace lemma

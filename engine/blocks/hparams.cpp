@@ -1,0 +1,52 @@
+#include "engine/blocks/hparams.h"
+
+#include <cmath>
+#include <string>
+
+namespace lemma {
+
+Hparams readDecoderHparams(MetadataReader& r) {
+  namespace limit = hparam_limits;
+  Hparams h;
+  h.layers = r.whole("block_count", 1, limit::kLayers);
+  h.embedding = r.whole("embedding_length", 1, limit::kWidth);
+  h.feedForward = r.whole("feed_forward_length", 1, limit::kWidth);
+  h.contextTrained = r.whole("context_length", 1, limit::kContext);
+  h.heads = r.whole("attention.head_count", 1, limit::kHeads);
+  h.kvHeads = r.wholeOr("attention.head_count_kv", h.heads, 1, limit::kHeads);
+  h.headDim = r.wholeOr("attention.key_length", h.embedding / h.heads, 2, limit::kHeadDim);
+  h.vDim = r.wholeOr("attention.value_length", h.embedding / h.heads, 1, limit::kHeadDim);
+  h.normEps = r.real("attention.layer_norm_rms_epsilon", 0, 1);
+  h.attentionScale = r.realOr("attention.scale", 1 / std::sqrt(double(h.headDim)), 1e-6, 1e6);
+  r.require(h.heads % h.kvHeads == 0, Err::badValue, "attention.head_count_kv", "does not divide attention.head_count");
+  return h;
+}
+
+RopeParams readRope(MetadataReader& r, int headDim, RopeStyle style) {
+  RopeParams rope{.style = style};
+  rope.dims = r.wholeOr("rope.dimension_count", headDim, 2, hparam_limits::kHeadDim);
+  rope.base = r.realOr("rope.freq_base", 10000, 1, 1e12);
+  r.require(rope.dims % 2 == 0 && rope.dims <= headDim, Err::badValue, "rope.dimension_count",
+            "is odd or larger than a head");
+  const std::string scaling = r.textOr("rope.scaling.type", "none");
+  if (scaling == "linear") {
+    rope.freqScale = 1 / r.real("rope.scaling.factor", 1e-3, 1e6);
+  } else {
+    r.require(scaling == "none" || scaling == "llama3", Err::unsupported, "rope.scaling.type",
+              "is " + quotedName(scaling) + ", which this build does not know");
+    rope.freqScale = 1 / r.realOr("rope.scale_linear", 1, 1e-3, 1e6);  // as older files say it
+  }
+  return rope;
+}
+
+Result<int> readVocabulary(const GgufHeader& header) {
+  const GgufTensor* table = header.tensor("token_embd.weight");
+  if (!table) return fail(Err::notFound, "the tensor token_embd.weight is missing");
+  if (table->ne[1] < 1 || table->ne[1] > hparam_limits::kVocabulary) {
+    return fail(Err::badValue, "the tensor token_embd.weight has " + std::to_string(table->ne[1]) +
+                                   " rows, outside 1 to " + std::to_string(hparam_limits::kVocabulary));
+  }
+  return int(table->ne[1]);
+}
+
+}  // namespace lemma

@@ -1,0 +1,52 @@
+// The numbers of a model after its metadata was checked once; no other code reads raw metadata for arithmetic.
+// Plain values and pure functions, any thread.
+#pragma once
+
+#include "engine/gguf/metadata_reader.h"
+#include "kernels/api/op.h"
+
+namespace lemma {
+
+// Rotary positions: the frequencies are a weight of the graph, made once from these numbers (rope.h).
+struct RopeParams {
+  RopeStyle style = RopeStyle::interleaved;
+  int dims = 0;            // rotated dims at the front of each head
+  float base = 10000.0f;   // theta
+  float freqScale = 1.0f;  // linear scaling: positions are multiplied by this
+};
+
+struct Hparams {
+  int layers = 0;
+  int embedding = 0;  // width of the residual stream
+  int vocabulary = 0;
+  int contextTrained = 0;
+  int heads = 0, kvHeads = 0;
+  int headDim = 0;  // of q and k
+  int vDim = 0;     // of v
+  int feedForward = 0;
+  float normEps = 0;
+  float attentionScale = 1;  // of q . k
+  RopeParams rope;
+};
+
+// What protects memory and time from a hostile file; far above any model that exists.
+namespace hparam_limits {
+inline constexpr int kLayers = 512;
+inline constexpr int kHeads = 1024;
+inline constexpr int kHeadDim = 4096;
+inline constexpr int kWidth = 1 << 20;  // of the residual stream and of feed-forward layers
+inline constexpr int kVocabulary = 1 << 24;
+inline constexpr int kContext = 1 << 24;
+}  // namespace hparam_limits
+
+// Layers, widths, heads of grouped-query attention, context, norm: the keys that GGUF defines for every decoder, with
+// its defaults. What was wrong is in r.result().
+Hparams readDecoderHparams(MetadataReader& r);
+
+// rope.*: dims of at most headDim, base, scaling.
+RopeParams readRope(MetadataReader& r, int headDim, RopeStyle style);
+
+// Rows of token_embd.weight: a file need not say its vocabulary's size in metadata.
+Result<int> readVocabulary(const GgufHeader& header);
+
+}  // namespace lemma
