@@ -12,21 +12,26 @@ namespace lemma::test {
 namespace {
 
 struct Target {
-  std::string backend, instructions, kvType;
+  std::string architecture, backend, instructions, kvType;
   friend std::ostream& operator<<(std::ostream& out, const Target& t) {
-    return out << t.backend << (t.instructions.empty() ? "" : "_") << t.instructions << "_" << t.kvType;
+    return out << t.architecture << "_" << t.backend << (t.instructions.empty() ? "" : "_") << t.instructions << "_"
+               << t.kvType;
   }
 };
 
 std::vector<Target> targets() {
   std::vector<Target> out;
-  for (const char* kvType : {"f32", "f16", "q8_0"}) {
+  constexpr std::pair<const char*, const char*> kModels[] = {
+      {"llama", "f32"}, {"llama", "f16"}, {"llama", "q8_0"}, {"qwen2", "f16"}, {"qwen3", "f16"}};
+  for (const auto& [architecture, kvType] : kModels) {
     for (const BackendEntry& entry : backendList()) {
       if (entry.name != "cpu") {
-        out.push_back({std::string(entry.name), "", kvType});
+        out.push_back({architecture, std::string(entry.name), "", kvType});
         continue;
       }
-      for (std::string_view t : cpuTargets()) out.push_back({std::string(entry.name), std::string(t), kvType});
+      for (std::string_view t : cpuTargets()) {
+        out.push_back({architecture, std::string(entry.name), std::string(t), kvType});
+      }
     }
   }
   return out;
@@ -40,7 +45,7 @@ void expectSameBits(std::span<const float> a, std::span<const float> b) {
 class Bitwise : public testing::TestWithParam<Target> {
  protected:
   void SetUp() override {
-    ASSERT_TRUE(TinyModel().writer().write(file_.path()));
+    ASSERT_TRUE(TinyModel(GetParam().architecture).writer().write(file_.path()));
     auto model = Model::load({.path = file_.path(),
                               .batch = 64,
                               .threads = 2,

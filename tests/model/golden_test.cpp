@@ -1,5 +1,6 @@
 // Small models against logits that transformers computed in float32. Class: reference (max |difference| <= 2e-3, the
-// same argmax where the margin is above 0.01, greedy tokens equal), on the reference backend.
+// same argmax where the margin is above 0.01, greedy tokens equal), on the reference backend; files whose weights are
+// floats also on the fast one, which computes them in float32.
 #include <nlohmann/json.hpp>
 
 #include "tests/model/run_model.h"
@@ -24,19 +25,21 @@ struct GoldenModel {
 constexpr double kReference = 2e-3;
 constexpr float kClearMargin = 0.01f;
 
-class Golden : public testing::TestWithParam<GoldenModel> {
+class Golden : public testing::TestWithParam<std::tuple<GoldenModel, const char*>> {  // file, backend
  protected:
   void SetUp() override {
-    folder_ = goldens() / "models" / GetParam().folder;
+    const auto& [golden, backend] = GetParam();
+    folder_ = goldens() / "models" / golden.folder;
     LEMMA_NEED_GOLDENS(folder_);
+    logitsSuffix_ = golden.logitsSuffix;
     golden_ = nlohmann::json::parse(readText(folder_ / "golden.json"));
-    model_ = loadModel((folder_ / GetParam().file).string(), "reference", "f32");
+    model_ = loadModel((folder_ / golden.file).string(), backend, "f32");
   }
 
   void expectLogits(const std::string& prompt, int chunk) {
     const auto ids = golden_["prompts"][prompt]["ids"].get<std::vector<int>>();
     const auto positions = golden_["prompts"][prompt]["positions"].get<std::vector<int>>();
-    const Npy expected = readNpy(folder_ / ("logits_" + prompt + GetParam().logitsSuffix + ".npy"));
+    const Npy expected = readNpy(folder_ / ("logits_" + prompt + logitsSuffix_ + ".npy"));
     const int vocabulary = int(expected.shape.back());
     const std::vector<float> got = logitsOf(*model_, ids, chunk);
     ASSERT_EQ(got.size(), ids.size() * size_t(vocabulary));
@@ -58,6 +61,7 @@ class Golden : public testing::TestWithParam<GoldenModel> {
   }
 
   std::filesystem::path folder_;
+  std::string logitsSuffix_;
   nlohmann::json golden_;
   std::unique_ptr<Model> model_;
 };
@@ -82,19 +86,31 @@ TEST_P(GoldenGreedy, tokens) {
   EXPECT_EQ(greedy(*model_, prompt, int(expected.size())), expected);
 }
 
-constexpr GoldenModel kLlama[] = {{"llama31", "model-f32.gguf", ""},
-                                  {"llama31", "model-f16.gguf", "_f16w"},
-                                  {"llama_tied_bf16", "model-bf16.gguf", ""},
-                                  {"llama_kquant", "model-f16.gguf", ""}};
-constexpr GoldenModel kLlamaQuantised[] = {{"llama_kquant", "model-q8_0.gguf", "_q8_0"},
-                                           {"llama_kquant", "model-q4_0.gguf", "_q4_0"},
-                                           {"llama_kquant", "model-q6_k.gguf", "_q6_k"},
-                                           {"llama_kquant", "model-q4_k_m.gguf", "_q4_k_m"},
-                                           {"llama_kquant", "model-q3_k_m.gguf", "_q3_k_m"}};
+const GoldenModel kLlama[] = {{"llama31", "model-f32.gguf", ""},
+                              {"llama31", "model-f16.gguf", "_f16w"},
+                              {"llama_tied_bf16", "model-bf16.gguf", ""},
+                              {"llama_kquant", "model-f16.gguf", ""}};
+const GoldenModel kLlamaQuantised[] = {{"llama_kquant", "model-q8_0.gguf", "_q8_0"},
+                                       {"llama_kquant", "model-q4_0.gguf", "_q4_0"},
+                                       {"llama_kquant", "model-q6_k.gguf", "_q6_k"},
+                                       {"llama_kquant", "model-q4_k_m.gguf", "_q4_k_m"},
+                                       {"llama_kquant", "model-q3_k_m.gguf", "_q3_k_m"}};
+const GoldenModel kQwen[] = {
+    {"qwen2", "model-f32.gguf", ""}, {"qwen3", "model-f32.gguf", ""}, {"qwen3", "model-f16.gguf", "_f16w"}};
 
-INSTANTIATE_TEST_SUITE_P(Llama, Golden, testing::ValuesIn(kLlama), testing::PrintToStringParamName());
-INSTANTIATE_TEST_SUITE_P(Llama, GoldenGreedy, testing::ValuesIn(kLlama), testing::PrintToStringParamName());
-INSTANTIATE_TEST_SUITE_P(LlamaQuantised, Golden, testing::ValuesIn(kLlamaQuantised), testing::PrintToStringParamName());
+const auto kBackends = testing::Values("reference", "cpu");
+
+std::string label(const testing::TestParamInfo<Golden::ParamType>& info) {
+  const auto& [golden, backend] = info.param;
+  return testing::PrintToString(golden) + "_" + backend;
+}
+
+INSTANTIATE_TEST_SUITE_P(Llama, Golden, testing::Combine(testing::ValuesIn(kLlama), kBackends), label);
+INSTANTIATE_TEST_SUITE_P(Llama, GoldenGreedy, testing::Combine(testing::ValuesIn(kLlama), kBackends), label);
+INSTANTIATE_TEST_SUITE_P(Qwen, Golden, testing::Combine(testing::ValuesIn(kQwen), kBackends), label);
+INSTANTIATE_TEST_SUITE_P(Qwen, GoldenGreedy, testing::Combine(testing::ValuesIn(kQwen), kBackends), label);
+INSTANTIATE_TEST_SUITE_P(LlamaQuantised, Golden,
+                         testing::Combine(testing::ValuesIn(kLlamaQuantised), testing::Values("reference")), label);
 
 }  // namespace
 }  // namespace lemma::test

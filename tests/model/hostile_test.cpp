@@ -127,10 +127,60 @@ const Hostile kHostile[] = {
      Err::badValue, "rope_freqs.weight"},
 };
 
-TEST(HostileModel, isRefusedInOneSentence) {
-  for (const Hostile& c : kHostile) {
+const Hostile kHostileQwen2[] = {
+    {"no bias of q", [](TinyModel& m) { m.tensors.erase("blk.0.attn_q.bias"); }, Err::notFound, "blk.0.attn_q.bias"},
+    {"no bias of k", [](TinyModel& m) { m.tensors.erase("blk.1.attn_k.bias"); }, Err::notFound, "blk.1.attn_k.bias"},
+    {"no bias of v", [](TinyModel& m) { m.tensors.erase("blk.1.attn_v.bias"); }, Err::notFound, "blk.1.attn_v.bias"},
+    {"a bias of q for k",
+     [](TinyModel& m) {
+       m.tensors["blk.0.attn_k.bias"] = {Type::F32, {64}};
+     },
+     Err::badValue, "blk.0.attn_k.bias"},
+    {"a bias of two dims",
+     [](TinyModel& m) {
+       m.tensors["blk.0.attn_v.bias"] = {Type::F32, {32, 2}};
+     },
+     Err::badValue, "blk.0.attn_v.bias"},
+    {"keys of another architecture",
+     [](TinyModel& m) { m.whole["llama.block_count"] = m.whole.extract("qwen2.block_count").mapped(); }, Err::notFound,
+     "qwen2.block_count"},
+    {"experts", [](TinyModel& m) { m.whole["qwen2.expert_count"] = 8; }, Err::unsupported, "qwen2.expert_count"},
+};
+
+const Hostile kHostileQwen3[] = {
+    {"no norm of q", [](TinyModel& m) { m.tensors.erase("blk.0.attn_q_norm.weight"); }, Err::notFound,
+     "blk.0.attn_q_norm.weight"},
+    {"no norm of k", [](TinyModel& m) { m.tensors.erase("blk.1.attn_k_norm.weight"); }, Err::notFound,
+     "blk.1.attn_k_norm.weight"},
+    {"a norm of all heads together",
+     [](TinyModel& m) {
+       m.tensors["blk.0.attn_q_norm.weight"] = {Type::F32, {128}};
+     },
+     Err::badValue, "blk.0.attn_q_norm.weight"},
+    {"a norm of half a head",
+     [](TinyModel& m) {
+       m.tensors["blk.1.attn_k_norm.weight"] = {Type::F32, {32}};
+     },
+     Err::badValue, "blk.1.attn_k_norm.weight"},
+    {"an integer norm",
+     [](TinyModel& m) {
+       m.tensors["blk.1.attn_k_norm.weight"] = {Type::I8, {64}};
+     },
+     Err::unsupported, "blk.1.attn_k_norm.weight"},
+    {"heads of embedding / heads", [](TinyModel& m) { m.whole.erase("qwen3.attention.key_length"); }, Err::badValue,
+     "blk.0.attn_q.weight"},
+    {"an odd head", [](TinyModel& m) { m.whole["qwen3.attention.key_length"] = 63; }, Err::badValue,
+     "qwen3.rope.dimension_count"},
+    {"a head of 2^63", [](TinyModel& m) { m.whole["qwen3.attention.key_length"] = 1ull << 63; }, Err::badValue,
+     "qwen3.attention.key_length"},
+    {"values of another head", [](TinyModel& m) { m.whole["qwen3.attention.value_length"] = 32; }, Err::badValue,
+     "blk.0.attn_v.weight"},
+};
+
+void expectRefused(const std::string& architecture, std::span<const Hostile> cases) {
+  for (const Hostile& c : cases) {
     SCOPED_TRACE(c.name);
-    TinyModel tiny;
+    TinyModel tiny(architecture);
     c.spoil(tiny);
     TemporaryFile file;
     ASSERT_TRUE(tiny.writer().write(file.path()));
@@ -144,16 +194,25 @@ TEST(HostileModel, isRefusedInOneSentence) {
   }
 }
 
+TEST(HostileModel, isRefusedInOneSentence) {
+  expectRefused("llama", kHostile);
+  expectRefused("qwen2", kHostileQwen2);
+  expectRefused("qwen3", kHostileQwen3);
+}
+
 TEST(HostileModel, theModelItselfRuns) {
-  TemporaryFile file;
-  ASSERT_TRUE(TinyModel().writer().write(file.path()));
-  const auto model = Model::load({.path = file.path(), .kvType = "f32", .backend = "reference"});
-  ASSERT_TRUE(model) << model.error().what;
-  EXPECT_EQ((*model)->tokenizer(), nullptr);
-  EXPECT_EQ((*model)->info().contextSize, 256);
-  const auto logits = logitsOf(**model, {1, 2, 3}, 8);
-  EXPECT_EQ(logits.size(), 3u * TinyModel::kVocabulary);
-  EXPECT_TRUE(std::ranges::all_of(logits, [](float x) { return std::isfinite(x); }));
+  for (const char* architecture : {"llama", "qwen2", "qwen3"}) {
+    SCOPED_TRACE(architecture);
+    TemporaryFile file;
+    ASSERT_TRUE(TinyModel(architecture).writer().write(file.path()));
+    const auto model = Model::load({.path = file.path(), .kvType = "f32", .backend = "reference"});
+    ASSERT_TRUE(model) << model.error().what;
+    EXPECT_EQ((*model)->tokenizer(), nullptr);
+    EXPECT_EQ((*model)->info().contextSize, 256);
+    const auto logits = logitsOf(**model, {1, 2, 3}, 8);
+    EXPECT_EQ(logits.size(), 3u * TinyModel::kVocabulary);
+    EXPECT_TRUE(std::ranges::all_of(logits, [](float x) { return std::isfinite(x); }));
+  }
 }
 
 TEST(HostileModel, ropeFactorsThatAreNotAboveZero) {

@@ -35,35 +35,48 @@ class TemporaryFile {
 
 struct TinyModel {
   static constexpr int kVocabulary = 96, kLayers = 2, kEmbedding = 64, kHeads = 2, kKvHeads = 1, kHidden = 96;
+  static constexpr int kWideHead = 64;  // of qwen3: unlike kEmbedding / kHeads
 
   struct Tensor {
     Type type;
     std::vector<uint64_t> ne;
   };
-  std::map<std::string, uint64_t> whole{
-      {"llama.block_count", kLayers},         {"llama.context_length", 256},
-      {"llama.embedding_length", kEmbedding}, {"llama.feed_forward_length", kHidden},
-      {"llama.attention.head_count", kHeads}, {"llama.attention.head_count_kv", kKvHeads},
-  };
-  std::map<std::string, float> real{{"llama.attention.layer_norm_rms_epsilon", 1e-5f}};
-  std::map<std::string, std::string> text{{"general.architecture", "llama"}};
-  std::map<std::string, Tensor> tensors = [] {
-    constexpr uint64_t kWidth = kEmbedding, kKv = kEmbedding / kHeads * kKvHeads;
-    std::map<std::string, Tensor> t{{"token_embd.weight", {Type::Q8_0, {kWidth, kVocabulary}}},
-                                    {"output_norm.weight", {Type::F32, {kWidth}}}};
+  std::map<std::string, uint64_t> whole;
+  std::map<std::string, float> real;
+  std::map<std::string, std::string> text;
+  std::map<std::string, Tensor> tensors;
+
+  // llama, qwen2 (biases of q, k and v) or qwen3 (norms of heads, which have a width of their own).
+  explicit TinyModel(const std::string& architecture = "llama") {
+    const bool wide = architecture == "qwen3";
+    const uint64_t head = wide ? kWideHead : kEmbedding / kHeads;
+    constexpr uint64_t kWidth = kEmbedding;
+    text["general.architecture"] = architecture;
+    whole = {{architecture + ".block_count", kLayers},         {architecture + ".context_length", 256},
+             {architecture + ".embedding_length", kEmbedding}, {architecture + ".feed_forward_length", kHidden},
+             {architecture + ".attention.head_count", kHeads}, {architecture + ".attention.head_count_kv", kKvHeads}};
+    if (wide) whole[architecture + ".attention.key_length"] = whole[architecture + ".attention.value_length"] = head;
+    real[architecture + ".attention.layer_norm_rms_epsilon"] = 1e-5f;
+    tensors = {{"token_embd.weight", {Type::Q8_0, {kWidth, kVocabulary}}},
+               {"output_norm.weight", {Type::F32, {kWidth}}}};
     for (int i = 0; i < kLayers; ++i) {
       const std::string b = "blk." + std::to_string(i) + ".";
-      t[b + "attn_norm.weight"] = t[b + "ffn_norm.weight"] = {Type::F32, {kWidth}};
-      t[b + "attn_q.weight"] = {Type::Q4_0, {kWidth, kWidth}};
-      t[b + "attn_k.weight"] = {Type::Q4_1, {kWidth, kKv}};
-      t[b + "attn_v.weight"] = {Type::F16, {kWidth, kKv}};
-      t[b + "attn_output.weight"] = {Type::BF16, {kWidth, kWidth}};
-      t[b + "ffn_gate.weight"] = {Type::Q8_0, {kWidth, kHidden}};
-      t[b + "ffn_up.weight"] = {Type::F32, {kWidth, kHidden}};
-      t[b + "ffn_down.weight"] = {Type::Q4_1, {kHidden, kWidth}};
+      tensors[b + "attn_norm.weight"] = tensors[b + "ffn_norm.weight"] = {Type::F32, {kWidth}};
+      tensors[b + "attn_q.weight"] = {Type::Q4_0, {kWidth, head * kHeads}};
+      tensors[b + "attn_k.weight"] = {Type::Q4_1, {kWidth, head * kKvHeads}};
+      tensors[b + "attn_v.weight"] = {Type::F16, {kWidth, head * kKvHeads}};
+      tensors[b + "attn_output.weight"] = {Type::BF16, {head * kHeads, kWidth}};
+      tensors[b + "ffn_gate.weight"] = {Type::Q8_0, {kWidth, kHidden}};
+      tensors[b + "ffn_up.weight"] = {Type::F32, {kWidth, kHidden}};
+      tensors[b + "ffn_down.weight"] = {Type::Q4_1, {kHidden, kWidth}};
+      if (architecture == "qwen2") {
+        tensors[b + "attn_q.bias"] = {Type::F32, {head * kHeads}};
+        tensors[b + "attn_k.bias"] = tensors[b + "attn_v.bias"] = {Type::F32, {head * kKvHeads}};
+      } else if (wide) {
+        tensors[b + "attn_q_norm.weight"] = tensors[b + "attn_k_norm.weight"] = {Type::F32, {head}};
+      }
     }
-    return t;
-  }();
+  }
 
   GgufWriter writer() const {
     GgufWriter w;
