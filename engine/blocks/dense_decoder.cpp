@@ -29,6 +29,7 @@ class DenseDecoder final : public ModelGraph {
                .scale = h.attentionScale,
                .ropeDims = h.rope.dims,
                .ropeStyle = h.rope.style,
+               .ropeMagnitude = h.rope.magnitude,
                .qkvBias = form.qkvBias,
                .headNorm = form.headNorm,
                .normEps = h.normEps} {}
@@ -86,7 +87,7 @@ class DenseDecoder final : public ModelGraph {
 Result<Hparams> readDenseHparams(const GgufHeader& header, std::string_view prefix, RopeStyle style) {
   MetadataReader r(header, prefix);
   Hparams h = readDecoderHparams(r);
-  h.rope = readRope(r, h.headDim, style);
+  h.rope = readRope(r, h, style);
   r.require(r.wholeOr("expert_count", 0, 0, hparam_limits::kWidth) == 0, Err::unsupported, "expert_count",
             "says that this is a mixture of experts, which this build does not run in this form");
   LEMMA_CHECK(r.result());

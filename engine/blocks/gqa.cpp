@@ -9,7 +9,11 @@ void rope(GraphBuilder& g, const GqaShape& s, int heads, const TensorView& x, co
   g.add({.kind = OpKind::rope,
          .in = {x, g.weight(frequencies)},
          .out = {x},
-         .p = {.heads = heads, .headDim = s.headDim, .ropeDims = s.ropeDims, .ropeStyle = s.ropeStyle}});
+         .p = {.scale = s.ropeMagnitude,
+               .heads = heads,
+               .headDim = s.headDim,
+               .ropeDims = s.ropeDims,
+               .ropeStyle = s.ropeStyle}});
 }
 
 }  // namespace

@@ -16,8 +16,9 @@ struct GqaShape {
   float scale = 1;  // of q . k
   int ropeDims = 0;
   RopeStyle ropeStyle = RopeStyle::interleaved;
-  bool qkvBias = false;   // q, k and v must have one
-  bool headNorm = false;  // each head of q and k is normalised before it is rotated
+  float ropeMagnitude = 1;  // factor on cos and sin
+  bool qkvBias = false;     // q, k and v must have one
+  bool headNorm = false;    // each head of q and k is normalised before it is rotated
   float normEps = 0;
 };
 

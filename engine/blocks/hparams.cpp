@@ -4,6 +4,25 @@
 #include <string>
 
 namespace lemma {
+namespace {
+
+void readYarn(MetadataReader& r, int contextTrained, RopeParams& rope) {
+  YarnParams yarn;
+  yarn.factor = r.real("rope.scaling.factor", 1, 1e6);
+  yarn.originalContext = r.wholeOr("rope.scaling.original_context_length", contextTrained, 1, hparam_limits::kContext);
+  yarn.betaFast = r.realOr("rope.scaling.yarn_beta_fast", 32, 1e-3, 1e6);
+  yarn.betaSlow = r.realOr("rope.scaling.yarn_beta_slow", 1, 1e-3, 1e6);
+  r.require(rope.base > 1, Err::badValue, "rope.freq_base", "must be above 1 for YaRN");
+  r.require(yarn.betaFast >= yarn.betaSlow, Err::badValue, "rope.scaling.yarn_beta_fast", "is below yarn_beta_slow");
+  r.require(r.realOr("rope.scaling.yarn_ext_factor", 1, -1, 1e6) == 1, Err::unsupported, "rope.scaling.yarn_ext_factor",
+            "is not 1, which this build does not know");
+  r.require(!r.has("rope.scaling.yarn_log_multiplier"), Err::unsupported, "rope.scaling.yarn_log_multiplier",
+            "asks for a factor on attention that this build does not know in this form");
+  rope.magnitude = r.realOr("rope.scaling.attn_factor", 1, 1e-3, 1e3) * (1 + 0.1f * std::log(yarn.factor));
+  rope.yarn = yarn;
+}
+
+}  // namespace
 
 Hparams readDecoderHparams(MetadataReader& r) {
   namespace limit = hparam_limits;
@@ -22,15 +41,17 @@ Hparams readDecoderHparams(MetadataReader& r) {
   return h;
 }
 
-RopeParams readRope(MetadataReader& r, int headDim, RopeStyle style) {
+RopeParams readRope(MetadataReader& r, const Hparams& h, RopeStyle style) {
   RopeParams rope{.style = style};
-  rope.dims = r.wholeOr("rope.dimension_count", headDim, 2, hparam_limits::kHeadDim);
+  rope.dims = r.wholeOr("rope.dimension_count", h.headDim, 2, hparam_limits::kHeadDim);
   rope.base = r.realOr("rope.freq_base", 10000, 1, 1e12);
-  r.require(rope.dims % 2 == 0 && rope.dims <= headDim, Err::badValue, "rope.dimension_count",
+  r.require(rope.dims % 2 == 0 && rope.dims <= h.headDim, Err::badValue, "rope.dimension_count",
             "is odd or larger than a head");
   const std::string scaling = r.textOr("rope.scaling.type", "none");
   if (scaling == "linear") {
     rope.freqScale = 1 / r.real("rope.scaling.factor", 1e-3, 1e6);
+  } else if (scaling == "yarn") {
+    readYarn(r, h.contextTrained, rope);
   } else {
     r.require(scaling == "none" || scaling == "llama3", Err::unsupported, "rope.scaling.type",
               "is " + quotedName(scaling) + ", which this build does not know");

@@ -2,10 +2,20 @@
 // Plain values and pure functions, any thread.
 #pragma once
 
+#include <optional>
+
 #include "engine/gguf/metadata_reader.h"
 #include "kernels/api/op.h"
 
 namespace lemma {
+
+// YaRN (Peng et al. 2023, arXiv:2309.00071): a context `factor` times longer than the one trained on. Frequencies that
+// turn more than betaFast times in the original context stay, those below betaSlow turns are divided by `factor`.
+struct YarnParams {
+  float factor = 1;
+  int originalContext = 0;
+  float betaFast = 32, betaSlow = 1;
+};
 
 // Rotary positions: the frequencies are a weight of the graph, made once from these numbers (rope.h).
 struct RopeParams {
@@ -13,6 +23,8 @@ struct RopeParams {
   int dims = 0;            // rotated dims at the front of each head
   float base = 10000.0f;   // theta
   float freqScale = 1.0f;  // linear scaling: positions are multiplied by this
+  float magnitude = 1.0f;  // factor on cos and sin
+  std::optional<YarnParams> yarn;
 };
 
 struct Hparams {
@@ -43,8 +55,8 @@ inline constexpr int kContext = 1 << 24;
 // its defaults. What was wrong is in r.result().
 Hparams readDecoderHparams(MetadataReader& r);
 
-// rope.*: dims of at most headDim, base, scaling.
-RopeParams readRope(MetadataReader& r, int headDim, RopeStyle style);
+// rope.*: dims of at most h.headDim, base, scaling.
+RopeParams readRope(MetadataReader& r, const Hparams& h, RopeStyle style);
 
 // Rows of token_embd.weight: a file need not say its vocabulary's size in metadata.
 Result<int> readVocabulary(const GgufHeader& header);

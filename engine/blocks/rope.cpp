@@ -1,8 +1,25 @@
 #include "engine/blocks/rope.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numbers>
 
 namespace lemma {
+namespace {
+
+// Which share of frequency i stays as it was; the rest is divided by YaRN's factor.
+float yarnKeeps(const RopeParams& rope, int64_t i) {
+  // The index, not whole, of the frequency that turns so often in the original context.
+  const auto index = [&](double turns) {
+    return rope.dims * std::log(rope.yarn->originalContext / (turns * 2 * std::numbers::pi)) /
+           (2 * std::log(double(rope.base)));
+  };
+  const double low = std::max(0.0, std::floor(index(rope.yarn->betaFast)));
+  const double high = std::min(double(rope.dims - 1), std::ceil(index(rope.yarn->betaSlow)));
+  return float(1 - std::clamp((double(i) - low) / std::max(0.001, high - low), 0.0, 1.0));
+}
+
+}  // namespace
 
 Result<TensorView> ropeFrequencies(const RopeParams& rope, WeightStore& weights) {
   const int64_t half = rope.dims / 2;
@@ -15,7 +32,12 @@ Result<TensorView> ropeFrequencies(const RopeParams& rope, WeightStore& weights)
       return fail(Err::badValue, "the tensor rope_freqs.weight holds a factor that is not above zero");
     }
     const float power = std::pow(rope.base, float(2 * i) / float(rope.dims));
-    frequencies.push_back(1.0f / power * rope.freqScale / factor);
+    float frequency = 1.0f / power * rope.freqScale / factor;
+    if (rope.yarn) {
+      const float kept = yarnKeeps(rope, i);
+      frequency = frequency * kept + frequency / rope.yarn->factor * (1 - kept);
+    }
+    frequencies.push_back(frequency);
   }
   return weights.constant(std::move(frequencies));
 }

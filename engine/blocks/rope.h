@@ -8,6 +8,7 @@ namespace lemma {
 
 // {dims / 2} in radians a position: base^(-2i / dims), scaled, each divided by its factor in rope_freqs.weight where
 // the file has one (Llama 3's scaling).
+// RopeParams::magnitude is not in them: it goes to the op.
 Result<TensorView> ropeFrequencies(const RopeParams& rope, WeightStore& weights);
 
 }  // namespace lemma

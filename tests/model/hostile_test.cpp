@@ -173,6 +173,42 @@ const Hostile kHostileQwen3[] = {
      "qwen3.rope.dimension_count"},
     {"a head of 2^63", [](TinyModel& m) { m.whole["qwen3.attention.key_length"] = 1ull << 63; }, Err::badValue,
      "qwen3.attention.key_length"},
+    {"YaRN without a factor", [](TinyModel& m) { m.text["qwen3.rope.scaling.type"] = "yarn"; }, Err::notFound,
+     "qwen3.rope.scaling.factor"},
+    {"YaRN by a factor that is no number",
+     [](TinyModel& m) {
+       m.text["qwen3.rope.scaling.type"] = "yarn";
+       m.real["qwen3.rope.scaling.factor"] = NAN;
+     },
+     Err::badValue, "qwen3.rope.scaling.factor"},
+    {"YaRN from no context",
+     [](TinyModel& m) {
+       m.text["qwen3.rope.scaling.type"] = "yarn";
+       m.real["qwen3.rope.scaling.factor"] = 4;
+       m.whole["qwen3.rope.scaling.original_context_length"] = 0;
+     },
+     Err::badValue, "qwen3.rope.scaling.original_context_length"},
+    {"YaRN with its bounds turned round",
+     [](TinyModel& m) {
+       m.text["qwen3.rope.scaling.type"] = "yarn";
+       m.real["qwen3.rope.scaling.factor"] = 4;
+       m.real["qwen3.rope.scaling.yarn_beta_slow"] = 64;
+     },
+     Err::badValue, "qwen3.rope.scaling.yarn_beta_fast"},
+    {"YaRN over a base of one",
+     [](TinyModel& m) {
+       m.text["qwen3.rope.scaling.type"] = "yarn";
+       m.real["qwen3.rope.scaling.factor"] = 4;
+       m.real["qwen3.rope.freq_base"] = 1;
+     },
+     Err::badValue, "qwen3.rope.freq_base"},
+    {"YaRN that extrapolates by half",
+     [](TinyModel& m) {
+       m.text["qwen3.rope.scaling.type"] = "yarn";
+       m.real["qwen3.rope.scaling.factor"] = 4;
+       m.real["qwen3.rope.scaling.yarn_ext_factor"] = 0.5;
+     },
+     Err::unsupported, "qwen3.rope.scaling.yarn_ext_factor"},
     {"values of another head", [](TinyModel& m) { m.whole["qwen3.attention.value_length"] = 32; }, Err::badValue,
      "blk.0.attn_v.weight"},
 };
