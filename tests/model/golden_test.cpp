@@ -3,6 +3,7 @@
 // floats also on the fast one, which computes them in float32.
 #include <nlohmann/json.hpp>
 
+#include "engine/tokenizer/tokenizer.h"
 #include "tests/model/run_model.h"
 #include "tests/support/goldens.h"
 #include "tests/support/npy.h"
@@ -76,6 +77,19 @@ TEST_P(Golden, chunksOfSeven) {
 
 TEST_P(Golden, tokenByToken) {
   for (const char* prompt : {"short", "mid40", "long200"}) expectLogits(prompt, 1);
+}
+
+TEST_P(Golden, promptsBecomeTheirTokens) {
+  const Tokenizer* tokenizer = model_->tokenizer();
+  ASSERT_NE(tokenizer, nullptr);
+  for (const char* prompt : {"short", "mid40", "long200"}) {
+    std::vector<int> ids;
+    if (tokenizer->addBos()) ids.push_back(int(tokenizer->bos().value()));
+    for (const Token t : tokenizer->encode(golden_["prompts"][prompt]["text"].get<std::string>(), true)) {
+      ids.push_back(int(t));
+    }
+    EXPECT_EQ(ids, golden_["prompts"][prompt]["ids"].get<std::vector<int>>()) << prompt;
+  }
 }
 
 class GoldenGreedy : public Golden {};  // of files whose very weights the golden's greedy tokens are of
