@@ -48,8 +48,8 @@ TEST(Rope, yarnOfAContextTooShortForAnyTurnStretchesAll) {
 // a plain model whose attention is scaled by the square of it must compute the same.
 TEST(Rope, yarnScalesQueriesAndKeys) {
   const float factor = 4, magnitude = 1 + 0.1f * std::log(factor);
-  std::vector<int> ids;
-  for (int i = 0; i < 40; ++i) ids.push_back((i * 37 + i * i) % TinyModel::kVocabulary);
+  std::vector<int> ids(40);
+  for (int i = 0; i < 40; ++i) ids[size_t(i)] = (i * 37 + i * i) % TinyModel::kVocabulary;
   TinyModel yarn("qwen3"), plain("qwen3");
   yarn.text["qwen3.rope.scaling.type"] = "yarn";
   yarn.real["qwen3.rope.scaling.factor"] = factor;
