@@ -49,7 +49,8 @@ bool AnswerStream::showAnswer(std::string text) {
 void AnswerStream::show(std::vector<PartDelta> deltas) {
   for (PartDelta& d : deltas) {
     if (stopped_ || d.text.empty()) continue;
-    if (d.kind == PartKind::think) {
+    // After a cut only the answer is left: a model that imitates the tags it has read says it inside them.
+    if (d.kind == PartKind::think && !thoughtWasCut_) {
       saidThought_ = saidThought_ || hasWords(d.text);
       sink_(PartDelta{PartKind::think, std::move(d.text), thinkTokens_});
     } else {
@@ -57,7 +58,7 @@ void AnswerStream::show(std::vector<PartDelta> deltas) {
       stopped_ = showAnswer(std::move(d.text));
     }
   }
-  if (inThink_ != splitter_.inThink()) {
+  if (!thoughtWasCut_ && inThink_ != splitter_.inThink()) {
     inThink_ = splitter_.inThink();
     if (!inThink_) sink_(ThoughtEnded{ThoughtEnded::Why::model});
   }
