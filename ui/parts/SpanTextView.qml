@@ -21,7 +21,8 @@ TextEdit {
     font.family: Theme.bodyFamily
     font.pixelSize: Theme.answerSize
     Accessible.role: Accessible.StaticText
-    Accessible.name: text
+    // Not the TextEdit's own text, which does not tell when the document was filled behind its back.
+    Accessible.name: formatter.text
     Accessible.readOnly: true
 
     SpanFormatter {

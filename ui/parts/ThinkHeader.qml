@@ -16,6 +16,9 @@ AbstractButton {
     Accessible.description: open ? qsTr("Thought, shown in full") : qsTr("Thought, folded")
     Accessible.checkable: true
     Accessible.checked: open
+    // A checkable item is toggled by a screen reader through its property; here the panel's owner decides.
+    Accessible.onPressAction: clicked()
+    Accessible.onToggleAction: clicked()
     Keys.onReturnPressed: clicked()
     Keys.onEnterPressed: clicked()
 

@@ -102,7 +102,8 @@ Item {
                 color: Theme.secondInk
                 wrapMode: Text.Wrap
                 lineHeight: Theme.answerLineHeight
-                Accessible.ignored: true
+                Accessible.role: Accessible.StaticText
+                Accessible.name: text
             }
             Loader {
                 id: full

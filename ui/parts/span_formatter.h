@@ -20,6 +20,7 @@ class SpanFormatter : public QObject {
   QML_ELEMENT
   Q_PROPERTY(QQuickTextDocument* document READ document WRITE setDocument NOTIFY documentChanged REQUIRED)
   Q_PROPERTY(QVariant content READ content WRITE setContent NOTIFY contentChanged)         // SpanText or a plain string
+  Q_PROPERTY(QString text READ text NOTIFY contentChanged)                                 // what is shown, unstyled
   Q_PROPERTY(qreal lineHeight MEMBER lineHeight_ WRITE setLineHeight NOTIFY looksChanged)  // 1 = the font's own
   Q_PROPERTY(QString codeFamily MEMBER codeFamily_ WRITE setCodeFamily NOTIFY looksChanged)
   Q_PROPERTY(QColor codeBackground MEMBER codeBackground_ WRITE setCodeBackground NOTIFY looksChanged)
@@ -32,6 +33,7 @@ class SpanFormatter : public QObject {
   QQuickTextDocument* document() const { return quickDocument_; }
   void setDocument(QQuickTextDocument* document);
   QVariant content() const;
+  QString text() const { return content_.text; }
   void setContent(const QVariant& content);
   void setLineHeight(qreal height);
   void setCodeFamily(const QString& family);
