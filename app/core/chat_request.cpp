@@ -102,6 +102,32 @@ ThinkBudget thinkBudget(const storage::SettingValue& value) {
   return {.kind = ThinkBudget::Kind::tokens, .tokens = tokens};
 }
 
+storage::Result<std::pair<std::string, storage::SettingValue>> parseSetting(const std::string& pair) {
+  const size_t equals = pair.find('=');
+  const std::string key = pair.substr(0, equals);
+  const storage::SettingSpec* spec = storage::findSetting(key);
+  if (!spec || equals == std::string::npos) {
+    return storage::fail(storage::Err::badValue,
+                         "\"" + pair + "\" is not a setting; write key=value, for instance seed=7.");
+  }
+  const std::string text = pair.substr(equals + 1);
+  storage::SettingValue value = text;
+  if (spec->type == storage::SettingType::integer || spec->type == storage::SettingType::real) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size()) {
+      return storage::fail(storage::Err::badValue, "The setting " + key + " wants a number, not \"" + text + "\".");
+    }
+    if (spec->type == storage::SettingType::integer) {
+      value = int64_t(number);
+    } else {
+      value = number;
+    }
+  }
+  STORE_TRY(checked, storage::checkSetting(*spec, value));
+  return std::pair(key, std::move(checked));
+}
+
 storage::SettingMap modelFileSettings(const ModelInfo& model) {
   const SamplerSettings program;
   const SamplerSettings& r = model.recommended;

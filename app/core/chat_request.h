@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "engine/api/types.h"
 #include "storage/settings.h"
@@ -14,6 +15,9 @@ namespace lemma::app {
 
 // "off", "low", "medium", "high", "max" or a number of tokens, as the setting `think` stores it.
 ThinkBudget thinkBudget(const storage::SettingValue& value);
+
+// "key=value" as a command line gives it, checked against the setting's range.
+storage::Result<std::pair<std::string, storage::SettingValue>> parseSetting(const std::string& pair);
 
 // What a model's file recommends, as the settings layer between the program's own values and the person's.
 storage::SettingMap modelFileSettings(const ModelInfo& model);

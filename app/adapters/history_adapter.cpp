@@ -1,0 +1,128 @@
+#include "app/adapters/history_adapter.h"
+
+#include "app/adapters/translate.h"
+
+namespace lemma::app {
+
+using storage::ConversationId;
+using storage::Store;
+
+namespace {
+
+std::optional<ConversationId> conversationOf(const QString& id) { return ConversationId::parse(id.toStdString()); }
+
+}  // namespace
+
+HistoryAdapter::HistoryAdapter(storage::StorageThread& store, ChatAdapter& chat, QObject* parent)
+    : ui::HistoryPort(parent), store_(store), chat_(chat) {}
+
+void HistoryAdapter::list() {
+  store_.call([](Store& s) { return s.conversations(); },
+              [this](storage::Result<std::vector<storage::Conversation>> found) {
+                if (!found) {
+                  emit failed(QString(), toQt(found.error().what));
+                  return;
+                }
+                QList<ui::Conversation> out;
+                for (const storage::Conversation& c : *found) out.push_back(toUi(c));
+                emit listed(out);
+              });
+}
+
+void HistoryAdapter::tell(const storage::Thread& thread) {
+  QList<ui::Message> messages = toUi(thread.messages);
+  for (ui::Message& m : messages) {
+    if (auto now = chat_.running(m.id)) m = *now;
+  }
+  emit loaded(toQt(thread.conversation.id), messages);
+}
+
+void HistoryAdapter::load(const QString& conversationId) {
+  const auto id = conversationOf(conversationId);
+  if (!id) return;
+  store_.call([id = *id](Store& s) { return s.load(id); },
+              [this, conversationId](storage::Result<storage::Thread> thread) {
+                if (thread) {
+                  tell(*thread);
+                } else {
+                  emit failed(conversationId, toQt(thread.error().what));
+                }
+              });
+}
+
+void HistoryAdapter::rename(const QString& conversationId, const QString& title) {
+  const auto id = conversationOf(conversationId);
+  if (!id) return;
+  store_.call(
+      [id = *id, title = title.toStdString()](Store& s) -> storage::Result<storage::Thread> {
+        STORE_CHECK(s.rename(id, title, true));
+        return s.load(id);
+      },
+      [this, conversationId](storage::Result<storage::Thread> thread) {
+        if (thread) {
+          emit conversationChanged(toUi(thread->conversation));
+        } else {
+          emit failed(conversationId, toQt(thread.error().what));
+        }
+      });
+}
+
+void HistoryAdapter::remove(const QString& conversationId) {
+  const auto id = conversationOf(conversationId);
+  if (!id) return;
+  chat_.stopAllIn(conversationId);
+  store_.call([id = *id](Store& s) { return s.remove(id); },
+              [this, conversationId](storage::Result<void> done) {
+                if (done) {
+                  emit conversationRemoved(conversationId);
+                } else {
+                  emit failed(conversationId, toQt(done.error().what));
+                }
+              });
+}
+
+void HistoryAdapter::restore(const QString& conversationId) {
+  const auto id = conversationOf(conversationId);
+  if (!id) return;
+  store_.call(
+      [id = *id](Store& s) -> storage::Result<storage::Thread> {
+        STORE_CHECK(s.restore(id));
+        return s.load(id);
+      },
+      [this, conversationId](storage::Result<storage::Thread> thread) {
+        if (thread) {
+          emit conversationChanged(toUi(thread->conversation));
+        } else {
+          emit failed(conversationId, toQt(thread.error().what));
+        }
+      });
+}
+
+void HistoryAdapter::showVersion(const QString& conversationId, const QString& answerId, int step) {
+  const auto id = conversationOf(conversationId);
+  const auto answer = storage::MessageId::parse(answerId.toStdString());
+  if (!id || !answer) return;
+  store_.call(
+      [id = *id, answer = *answer, step](Store& s) -> storage::Result<storage::Thread> {
+        STORE_TRY(thread, s.load(id));
+        for (const storage::Message& m : thread.messages) {
+          if (m.id != answer) continue;
+          for (size_t i = 0; i < m.siblings.size(); ++i) {
+            const ptrdiff_t wanted = ptrdiff_t(i) + step;
+            if (m.siblings[i] == answer && wanted >= 0 && wanted < ptrdiff_t(m.siblings.size())) {
+              return s.showBranch(m.siblings[size_t(wanted)]);
+            }
+          }
+        }
+        return thread;
+      },
+      [this, conversationId](storage::Result<storage::Thread> thread) {
+        if (thread) {
+          tell(*thread);
+        } else {
+          emit failed(conversationId, toQt(thread.error().what));
+        }
+      });
+}
+
+}  // namespace lemma::app

@@ -1,0 +1,101 @@
+// lemma: the desktop window.
+#include <QCommandLineParser>
+#include <QGuiApplication>
+#include <QTimer>
+#include <chrono>
+#include <cstdio>
+
+#include "app/app_services.h"
+#include "app/core/chat_request.h"
+#include "app/core/paths.h"
+#include "app/log.h"
+#include "app/single_instance.h"
+#include "lemma/version.h"
+#include "ui/theme/system_appearance.h"
+#include "ui/window/main_window.h"
+
+namespace {
+
+int say(const QString& sentence, int code) {
+  std::fprintf(stderr, "%s\n", qUtf8Printable(sentence));
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace lemma;
+  const auto began = std::chrono::steady_clock::now();
+  ui::MainWindow::prepareApplication();
+  QGuiApplication qt(argc, argv);
+  QGuiApplication::setDesktopFileName(QStringLiteral("org.lemma.Lemma"));
+  QGuiApplication::setApplicationVersion(QString::fromUtf8(kVersionText.data(), qsizetype(kVersionText.size())));
+
+  QCommandLineParser parser;
+  parser.setApplicationDescription(
+      QCoreApplication::translate("main", "Lemma: a reasoning assistant on your own machine."));
+  parser.addHelpOption();
+  parser.addVersionOption();
+  parser.addPositionalArgument(QStringLiteral("model"),
+                               QCoreApplication::translate("main", "A model file to open (GGUF)."),
+                               QStringLiteral("[model]"));
+  const QCommandLineOption timing(
+      QStringLiteral("first-frame"),
+      QCoreApplication::translate("main", "Print when the first frame was shown, then end."));
+  parser.addOption(timing);
+  const QCommandLineOption set(
+      QStringLiteral("set"),
+      QCoreApplication::translate("main", "A setting for every answer of this run: temperature, seed, think ..."),
+      QStringLiteral("key=value"));
+  parser.addOption(set);
+  parser.process(qt);
+
+  storage::SettingMap overrides;
+  for (const QString& pair : parser.values(set)) {
+    auto setting = app::parseSetting(pair.toStdString());
+    if (!setting) return say(QString::fromStdString(setting.error().what), 2);
+    overrides.insert(std::move(*setting));
+  }
+  const app::Paths paths = app::pathsFromEnvironment();
+  if (auto made = app::makeFolders(paths); !made) return say(QString::fromStdString(made.error().what), 1);
+  app::SingleInstance instance(paths);
+  switch (instance.start()) {
+    case app::SingleInstance::Outcome::first:
+      break;
+    case app::SingleInstance::Outcome::raisedOther:
+      return 0;
+    case app::SingleInstance::Outcome::otherSilent:
+      return say(QCoreApplication::translate(
+                     "main", "Lemma is already running, but does not answer. Close it, then try again."),
+                 1);
+    case app::SingleInstance::Outcome::failed:
+      return say(instance.problem(), 1);
+  }
+  app::startLog(paths.log());
+  app::logInfo("lemma " + std::string(kVersionText) + " starts");
+
+  app::AppServices services(paths, std::move(overrides));
+  ui::SystemAppearance appearance;
+  ui::MainWindow window({services.chat(), services.history(), services.model(), &appearance});
+  QObject::connect(&instance, &app::SingleInstance::raiseRequested, &window, &ui::MainWindow::raise);
+  QObject::connect(&window, &ui::MainWindow::firstFrameShown, &window, [&] {
+    const auto ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began).count();
+    app::logInfo("first frame after " + std::to_string(ms) + " ms");
+    if (parser.isSet(timing)) {
+      std::printf("first frame after %lld ms\n", static_cast<long long>(ms));
+      QTimer::singleShot(0, &qt, &QCoreApplication::quit);
+    }
+    // The model loads behind the first frame: the window is there to type into while it comes.
+    if (const QStringList files = parser.positionalArguments(); !files.isEmpty()) {
+      services.model()->open(QUrl::fromLocalFile(files.first()));
+    } else {
+      services.model()->start();
+    }
+  });
+  if (!window.open())
+    return say(QCoreApplication::translate("main", "The window could not be made; the log says why."), 1);
+  const int code = QGuiApplication::exec();
+  app::logInfo("lemma ends");
+  return code;
+}
