@@ -1,0 +1,173 @@
+#!/usr/bin/python3
+"""The whole program as its user meets it: a window, the default model, a question typed, the program killed, started again.
+
+usage: chat_window_test.py LEMMA        (inside dbus-run-session; exit 77 = skipped, with the reason)
+
+Types a question, sees the thought and then the answer stream in, asks a second one, kills the program with SIGKILL in
+mid-stream, starts it again and finds every text that had been on the screen half a second before.
+"""
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def skip(reason):
+    print(f"skipped: {reason}")
+    sys.exit(77)
+
+
+data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
+model = data / "lemma/models" / MODEL
+if not model.exists():
+    skip(f"the default model is not at {model}")
+for program in ("Xvfb", "openbox", "xdotool"):
+    if not shutil.which(program):
+        skip(f"{program} is not installed")
+try:
+    from desktop import Desktop, Screen, wait_for
+except (ImportError, ValueError) as error:
+    skip(f"the accessibility bindings are not installed: {error}")
+
+lemma = Path(sys.argv[1])
+pictures = Path(os.environ["LEMMA_E2E_PICTURES"]) if "LEMMA_E2E_PICTURES" in os.environ else None
+
+
+class Reader:
+    """Reads the thread over and over, and remembers what was on the screen when."""
+
+    def __init__(self, screen):
+        self.screen = screen
+        self.seen = []  # (time, texts)
+
+    def texts(self):
+        found = [(role, name) for role, name in self.screen.below("list", "Conversation") if name]
+        self.seen.append((time.monotonic(), found))
+        return found
+
+    def at(self, moment):
+        """What the last look before `moment` saw."""
+        return [texts for when, texts in self.seen if when <= moment][-1]
+
+
+def ask(desktop, screen, question):
+    # The model must be ready: only then can the question be sent.
+    def ready():
+        composer = screen.find("text", "Question")
+        return composer and not screen.find("label", "Loading")
+
+    wait_for("the composer", ready, 60)
+    wait_for("the model to be loaded", lambda: "model loaded" in log_text(), 60)
+    desktop.type(question)
+    wait_for("Send to be offered", lambda: (b := screen.find("push button", "Send")) and screen.enabled(b), 20)
+    desktop.press("Return")
+
+
+def log_text():
+    log = folder / "state/lemma/lemma.log"
+    return log.read_text() if log.exists() else ""
+
+
+folder = Path(tempfile.mkdtemp(prefix="lemma-e2e-"))
+models = folder / "data/lemma/models"
+models.mkdir(parents=True)
+(models / MODEL).symlink_to(model.resolve())
+desktop = Desktop(folder)
+programs = []
+
+
+def start():
+    # A long thought, so that there is time to look at it; the seed makes the words the same each time.
+    program = desktop.start(lemma, "--set", "seed=7", "--set", "think=400")
+    programs.append(program)
+    screen = Screen(program.pid)
+    wait_for("the window", lambda: screen.find("text", "Question"), 60)
+    return program, screen
+
+
+try:
+    first, screen = start()
+    reader = Reader(screen)
+    ask(desktop, screen, "Why is the sky blue?")
+
+    wait_for("the question in the thread",
+             lambda: any("You asked: Why is the sky blue?" in n for _, n in reader.texts()), 30)
+    wait_for("the thinking panel", lambda: any(n.startswith("Thinking for") for _, n in reader.texts()), 60)
+    wait_for("thought text", lambda: sum(len(n) for r, n in reader.texts() if r == "label" and not n.startswith("You asked")) > 60, 120)
+    if pictures:
+        desktop.screenshot(pictures / "thinking.png")
+    wait_for("the thought to end and fold", lambda: any(n.startswith("Thought for") for _, n in reader.texts()), 240)
+    wait_for("answer text",
+             lambda: any(n == "Answer" for _, n in reader.texts()) and
+             sum(len(n) for r, n in reader.texts() if r == "label" and not n.startswith("You asked")) > 20, 120)
+    wait_for("the speed line", lambda: any(n.startswith("Speed:") for _, n in reader.texts()), 240)
+    if pictures:
+        desktop.screenshot(pictures / "answered.png")
+
+    # The second question is cut off in the middle of its thought.
+    ask(desktop, screen, "And why is a sunset red?")
+    wait_for("the second thought",
+             lambda: any(n.startswith("Thinking for") for _, n in reader.texts()), 60)
+    started = time.monotonic()
+    while time.monotonic() - started < 1.5:
+        reader.texts()
+    first.send_signal(signal.SIGKILL)
+    killed = time.monotonic()
+    first.wait()
+
+    on_screen = [n for _, n in reader.at(killed - 0.5)]
+    second, screen = start()
+    reader = Reader(screen)
+    wait_for("the conversation to be shown again",
+             lambda: any("And why is a sunset red?" in n for _, n in reader.texts()), 30)
+    # The cut thought is folded: open it to read it.
+    from gi.repository import Atspi
+
+    def thoughts_open():
+        folded = [item for _, name, item in screen.items()
+                  if name.startswith("Thought") and "folded" in (item.get_description() or "")]
+        for item in folded:
+            for i in range(Atspi.Action.get_n_actions(item)):
+                if Atspi.Action.get_action_name(item, i) in ("Press", "Toggle"):
+                    Atspi.Action.do_action(item, i)
+                    break
+        return not folded
+
+    wait_for("the panels to open", thoughts_open, 10, every=0.5)
+    everything = "\n".join(n for _, n in reader.texts())
+    if pictures:
+        desktop.screenshot(pictures / "after-kill.png")
+    ignored = ("Thinking for", "Thought for", "Speed:", "Copy", "Answer now", "Stop", "Regenerate", "Continue", "Reading")
+    missing = [text for text in on_screen
+               if not text.startswith(ignored) and text not in everything
+               # The live panel shows the end of the thought: its last lines, which must be in the whole.
+               and "".join(text.split()) not in "".join(everything.split())]
+    if missing:
+        print("on the screen before the kill:", on_screen, sep="\n  ")
+        print("after the start:", everything, sep="\n")
+        raise AssertionError(f"lost: {missing}")
+    if not any(t.startswith("Thinking for") for t in on_screen):
+        raise AssertionError(f"the program was not killed in mid-thought: {on_screen}")
+    if sum(map(len, on_screen)) < 120:
+        raise AssertionError(f"hardly any text was on the screen before the kill: {on_screen}")
+    print(f"{len(on_screen)} texts, {sum(map(len, on_screen))} characters found again after SIGKILL")
+except AssertionError as error:
+    print("FAILED:", error)
+    print(Screen(programs[-1].pid).dump() if programs else "no program was started")
+    print(log_text())
+    sys.exit(1)
+finally:
+    for program in programs:
+        if program.poll() is None:
+            program.send_signal(signal.SIGTERM)
+            try:
+                program.wait(10)
+            except Exception:
+                program.kill()
+    desktop.close()
+    shutil.rmtree(folder, ignore_errors=True)
