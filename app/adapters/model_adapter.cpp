@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/adapters/translate.h"
+#include "app/core/model_name.h"
 #include "app/log.h"
 
 namespace lemma::app {
@@ -25,7 +26,7 @@ std::string lastModelId(const std::optional<std::string>& json) {
 
 storage::ModelRecord recordOf(const ModelInfo& m) {
   return {.id = m.id,
-          .name = m.name,
+          .name = modelName(m.path),
           .architecture = m.architecture,
           .bytes = m.fileBytes,
           .json = nlohmann::json{{"schema", "lemma.model"},
@@ -85,7 +86,7 @@ void ModelAdapter::setState(State state) {
 void ModelAdapter::start() {
   // Shown as loading at once: a window that says "no model" for a blink would be wrong.
   const QString standard = toQt(paths_.defaultModel());
-  card_ = {.name = QFileInfo(standard).completeBaseName(), .path = standard};
+  card_ = {.name = toQt(modelName(paths_.defaultModel())), .path = standard};
   progress_ = std::make_shared<Progress>();
   setState(State::Loading);
   refreshKnown();
@@ -174,7 +175,7 @@ void ModelAdapter::loadEnded(quint64 attempt, const Result<ModelInfo>& result) {
 
 void ModelAdapter::open(const QUrl& file) {
   const QString path = file.isLocalFile() ? file.toLocalFile() : file.toString();
-  load(path, QFileInfo(path).completeBaseName());
+  load(path, toQt(modelName(path.toStdString())));
 }
 
 void ModelAdapter::use(const QString& modelId) {

@@ -1,6 +1,7 @@
 #include "app/adapters/translate.h"
 
 #include "app/core/chat_request.h"
+#include "app/core/model_name.h"
 #include "storage/snapshot.h"
 
 namespace lemma::app {
@@ -107,7 +108,7 @@ ui::ThoughtEnd toUi(ThoughtEnded::Why why) {
 
 ui::ModelCard toUi(const ModelInfo& m) {
   return {.id = toQt(m.id),
-          .name = toQt(m.name),
+          .name = toQt(modelName(m.path)),
           .quantisation = toQt(m.quantisation),
           .path = toQt(m.path),
           .fileBytes = qint64(m.fileBytes),

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <random>
 
+#include "app/core/model_name.h"
 #include "lemma/version.h"
 
 namespace lemma::app {
@@ -168,7 +169,7 @@ ChatRequest draftRequest(const storage::Thread& thread, const std::string& draft
 
 storage::AnswerSnapshot answerSnapshot(const ModelInfo& model, const storage::ResolvedSettings& settings) {
   storage::AnswerSnapshot snapshot{.modelId = model.id,
-                                   .modelName = model.name,
+                                   .modelName = modelName(model.path),
                                    .architecture = model.architecture,
                                    .quantisation = model.quantisation,
                                    .templateHash = model.templateHash,
