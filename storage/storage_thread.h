@@ -29,7 +29,7 @@ class StorageThread {
     std::string path;  // of the database
     StoreOptions store;
     size_t queueLimit = 1024;                    // calls that wait; one more is answered `busy`
-    std::chrono::milliseconds draftDelay{250};   // text is on the disk this long after it came, plus one commit
+    std::chrono::milliseconds draftDelay{100};   // text is on the disk this long after it came, plus one commit
     std::chrono::milliseconds retryDelay{2000};  // after a failed save of drafts
   };
   struct Callbacks {

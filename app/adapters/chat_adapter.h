@@ -1,5 +1,5 @@
 // The window's ChatPort over the engine's worker and the store. The question is on the disk before the engine hears
-// of it, what streams is written at least every 250 ms, and an answer is sealed when it ends.
+// of it, what streams is written at least every 100 ms, and an answer is sealed when it ends.
 // Owner: AppServices. UI thread; events of the engine come through an AnswerInbox.
 #pragma once
 
@@ -39,7 +39,7 @@ class ChatAdapter : public ui::ChatPort {
   ui::Effort effort() const override { return effort_; }
   void setEffort(const ui::Effort& effort) override;
 
-  // The message as it stands now, where it is being generated: the store is up to 250 ms behind.
+  // The message as it stands now, where it is being generated: the store is up to 100 ms behind, and one commit.
   std::optional<ui::Message> running(const QString& messageId) const;
   void stopAllIn(const QString& conversationId);
   // Writes what is not yet written and ends every answer; for the program's end.
