@@ -169,9 +169,9 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
   info.contextSize = std::min(options.context ? options.context : kDefaultContext, hparams.contextTrained);
   const int pages = (info.contextSize + kPageTokens - 1) / kPageTokens + kSparePages;
   const KvLayout layout{.type = kvType,
-                        .headDim = hparams.headDim,
-                        .vDim = hparams.vDim,
-                        .kvHeads = hparams.kvHeads,
+                        .headDim = hparams.kv.keyDim,
+                        .vDim = hparams.kv.valueDim,
+                        .kvHeads = hparams.kv.heads,
                         .pageTokens = kPageTokens,
                         .pages = pages};
   LEMMA_CHECK(checkFitsMemory(layout, hparams.layers, info.contextSize));

@@ -15,4 +15,12 @@ TensorView contiguous(BufferRef buf, uint64_t off, Type type, std::initializer_l
   return v;
 }
 
+TensorView planeOf(const TensorView& v, int64_t i) {
+  TensorView one = v;
+  one.off += uint64_t(i) * uint64_t(v.nb[2]);
+  one.rank = 2;
+  one.ne[2] = 1;
+  return one;
+}
+
 }  // namespace lemma

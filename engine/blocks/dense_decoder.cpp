@@ -90,6 +90,8 @@ Result<Hparams> readDenseHparams(const GgufHeader& header, std::string_view pref
   h.rope = readRope(r, h, style);
   r.require(r.wholeOr("expert_count", 0, 0, hparam_limits::kWidth) == 0, Err::unsupported, "expert_count",
             "says that this is a mixture of experts, which this build does not run in this form");
+  r.require(h.rope.scoreFactor == 1, Err::unsupported, "rope.scaling.yarn_log_multiplier",
+            "asks for a factor on attention that this build does not know in this form");
   LEMMA_CHECK(r.result());
   LEMMA_TRY(vocabulary, readVocabulary(header));
   h.vocabulary = vocabulary;

@@ -3,10 +3,10 @@
 namespace lemma {
 
 Result<DenseFfnWeights> bindDenseFfn(const WeightStore& weights, const std::string& prefix, int64_t embedding,
-                                     int64_t hidden) {
-  LEMMA_TRY(gate, bindLinear(weights, prefix + "ffn_gate", embedding, hidden));
-  LEMMA_TRY(up, bindLinear(weights, prefix + "ffn_up", embedding, hidden));
-  LEMMA_TRY(down, bindLinear(weights, prefix + "ffn_down", hidden, embedding));
+                                     int64_t hidden, const std::string& suffix) {
+  LEMMA_TRY(gate, bindLinear(weights, prefix + "ffn_gate" + suffix, embedding, hidden));
+  LEMMA_TRY(up, bindLinear(weights, prefix + "ffn_up" + suffix, embedding, hidden));
+  LEMMA_TRY(down, bindLinear(weights, prefix + "ffn_down" + suffix, hidden, embedding));
   return DenseFfnWeights{gate, up, down, hidden};
 }
 

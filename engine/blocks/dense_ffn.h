@@ -13,9 +13,9 @@ struct DenseFfnWeights {
   int64_t hidden = 0;
 };
 
-// `prefix`ffn_gate, ffn_up, ffn_down.
+// `prefix`ffn_gate, ffn_up, ffn_down, each with `suffix` behind it.
 Result<DenseFfnWeights> bindDenseFfn(const WeightStore& weights, const std::string& prefix, int64_t embedding,
-                                     int64_t hidden);
+                                     int64_t hidden, const std::string& suffix = "");
 
 // residual += ffn(in); both {embedding, rows}.
 void denseFfn(GraphBuilder& g, const DenseFfnWeights& w, const TensorView& in, const TensorView& residual);

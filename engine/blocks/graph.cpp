@@ -32,6 +32,12 @@ TensorView GraphBuilder::activation(int64_t width) { return place(width, bucket_
 
 TensorView GraphBuilder::wantedActivation(int64_t width) { return place(width, bucket_.wanted); }
 
+TensorView GraphBuilder::ids(int64_t width) {
+  TensorView view = place(width, bucket_.rows);
+  view.type = Type::I32;  // of the same size
+  return view;
+}
+
 TensorView GraphBuilder::logits() const {
   return contiguous(memory_.head, 0, Type::F32, {vocabulary_, bucket_.wanted});
 }
@@ -44,6 +50,13 @@ TensorView GraphBuilder::weight(const TensorView& file) {
   if (prepared) return *prepared;
   if (status_) status_ = tl::unexpected(std::move(prepared).error());
   return file;
+}
+
+std::shared_ptr<const ExpertSet> GraphBuilder::experts(const std::shared_ptr<const ExpertSet>& file) {
+  if (!memory_.prepare) return file;
+  auto prepared = std::make_shared<ExpertSet>();
+  for (const TensorView& expert : file->experts) prepared->experts.push_back(weight(expert));
+  return prepared;
 }
 
 Result<std::vector<Op>> GraphBuilder::take() {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -31,7 +32,9 @@ class GraphBuilder {
   TensorView activation(int64_t width);        // {width, rows}, until the next stage
   TensorView wantedActivation(int64_t width);  // {width, wanted rows}, until the next stage
   TensorView logits() const;                   // {vocabulary, wanted rows}
+  TensorView ids(int64_t width);               // {width, rows} I32, likewise
   TensorView weight(const TensorView& file);   // an empty view stays empty
+  std::shared_ptr<const ExpertSet> experts(const std::shared_ptr<const ExpertSet>& file);
   TensorView kPool(int layer) const { return poolOf(memory_.kPools, layer); }
   TensorView vPool(int layer) const { return poolOf(memory_.vPools, layer); }
 

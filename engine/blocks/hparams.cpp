@@ -1,5 +1,6 @@
 #include "engine/blocks/hparams.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -16,9 +17,15 @@ void readYarn(MetadataReader& r, int contextTrained, RopeParams& rope) {
   r.require(yarn.betaFast >= yarn.betaSlow, Err::badValue, "rope.scaling.yarn_beta_fast", "is below yarn_beta_slow");
   r.require(r.realOr("rope.scaling.yarn_ext_factor", 1, -1, 1e6) == 1, Err::unsupported, "rope.scaling.yarn_ext_factor",
             "is not 1, which this build does not know");
-  r.require(!r.has("rope.scaling.yarn_log_multiplier"), Err::unsupported, "rope.scaling.yarn_log_multiplier",
-            "asks for a factor on attention that this build does not know in this form");
-  rope.magnitude = r.realOr("rope.scaling.attn_factor", 1, 1e-3, 1e3) * (1 + 0.1f * std::log(yarn.factor));
+  // DeepSeek's models put YaRN's factor on attention into the scores, squared, and leave cos and sin as they are.
+  const float logMultiplier = r.realOr("rope.scaling.yarn_log_multiplier", 0, 0, 10);
+  if (logMultiplier > 0) {
+    const float factor = 1 + logMultiplier * std::log(yarn.factor);
+    rope.scoreFactor = factor * factor;
+    rope.magnitude = r.realOr("rope.scaling.attn_factor", 1, 1e-3, 1e3);
+  } else {
+    rope.magnitude = r.realOr("rope.scaling.attn_factor", 1, 1e-3, 1e3) * (1 + 0.1f * std::log(yarn.factor));
+  }
   rope.yarn = yarn;
 }
 
@@ -36,9 +43,37 @@ Hparams readDecoderHparams(MetadataReader& r) {
   h.headDim = r.wholeOr("attention.key_length", h.embedding / h.heads, 2, limit::kHeadDim);
   h.vDim = r.wholeOr("attention.value_length", h.embedding / h.heads, 1, limit::kHeadDim);
   h.normEps = r.real("attention.layer_norm_rms_epsilon", 0, 1);
+  h.kv = {h.headDim, h.vDim, h.kvHeads};
   h.attentionScale = r.realOr("attention.scale", 1 / std::sqrt(double(h.headDim)), 1e-6, 1e6);
   r.require(h.heads % h.kvHeads == 0, Err::badValue, "attention.head_count_kv", "does not divide attention.head_count");
   return h;
+}
+
+ExpertParams readExperts(MetadataReader& r, bool normalise) {
+  namespace limit = hparam_limits;
+  ExpertParams e;
+  e.count = r.whole("expert_count", 1, limit::kExperts);
+  e.hidden = r.whole("expert_feed_forward_length", 1, limit::kWidth);
+  RouteParams& route = e.route;
+  route.topK = r.whole("expert_used_count", 1, std::max(1, e.count));
+  route.groups = r.wholeOr("expert_group_count", 1, 0, limit::kExperts);
+  route.groups = std::max(1, route.groups);  // 0 says that there are none
+  route.topGroups = std::max(1, r.wholeOr("expert_group_used_count", route.groups, 0, route.groups));
+  r.require(e.count % route.groups == 0, Err::badValue, "expert_group_count", "does not divide expert_count");
+  r.require(route.topK <= e.count / route.groups * route.topGroups, Err::badValue, "expert_used_count",
+            "is more than the groups that are kept have");
+  // 1 softmax, 2 sigmoid, as GGUF numbers them; files older than the key are of softmax models.
+  const int gating = r.wholeOr("expert_gating_func", 1, 0, 100);
+  r.require(gating <= 2, Err::unsupported, "expert_gating_func", "is a number that this build does not know");
+  route.scoring = gating == 2 ? Scoring::sigmoid : Scoring::softmax;
+  // DeepSeek-V2 judges a group by its best expert, V3 by the sum of the two best; files do not say which.
+  route.groupByTwoBest = route.scoring == Scoring::sigmoid;
+  r.require(!route.groupByTwoBest || route.groups == 1 || e.count / route.groups >= 2, Err::badValue,
+            "expert_group_count", "leaves fewer than two experts in a group");
+  route.normalise = r.flagOr("expert_weights_norm", normalise);
+  route.scale = r.realOr("expert_weights_scale", 1, 0, 1e6);
+  if (route.scale == 0) route.scale = 1;  // 0 says that there is none
+  return e;
 }
 
 RopeParams readRope(MetadataReader& r, const Hparams& h, RopeStyle style) {

@@ -20,11 +20,32 @@ struct YarnParams {
 // Rotary positions: the frequencies are a weight of the graph, made once from these numbers (rope.h).
 struct RopeParams {
   RopeStyle style = RopeStyle::interleaved;
-  int dims = 0;            // rotated dims at the front of each head
-  float base = 10000.0f;   // theta
-  float freqScale = 1.0f;  // linear scaling: positions are multiplied by this
-  float magnitude = 1.0f;  // factor on cos and sin
+  int dims = 0;              // rotated dims at the front of each head
+  float base = 10000.0f;     // theta
+  float freqScale = 1.0f;    // linear scaling: positions are multiplied by this
+  float magnitude = 1.0f;    // factor on cos and sin
+  float scoreFactor = 1.0f;  // factor on q . k, beside the model's own
   std::optional<YarnParams> yarn;
+};
+
+// What one position takes in the KV cache of a layer.
+struct KvShape {
+  int keyDim = 0, valueDim = 0;  // valueDim 0: values come from the keys
+  int heads = 0;
+};
+
+// Experts of feed-forward layers, beside one that every row passes where sharedHidden is above 0.
+struct ExpertParams {
+  int count = 0, hidden = 0;
+  int sharedHidden = 0;
+  int denseLayers = 0;  // the first layers, that have none
+  RouteParams route;
+};
+
+// Latent attention: what queries and keys are compressed to.
+struct LatentParams {
+  int queryRank = 0;  // 0 = queries are not
+  int kvRank = 0;
 };
 
 struct Hparams {
@@ -39,6 +60,10 @@ struct Hparams {
   float normEps = 0;
   float attentionScale = 1;  // of q . k
   RopeParams rope;
+  KvShape kv;
+  std::optional<ExpertParams> experts;
+  std::optional<LatentParams> latent;
+  int draftLayers = 0;  // behind the others: they guess the token after the next
 };
 
 // What protects memory and time from a hostile file; far above any model that exists.
@@ -49,11 +74,15 @@ inline constexpr int kHeadDim = 4096;
 inline constexpr int kWidth = 1 << 20;  // of the residual stream and of feed-forward layers
 inline constexpr int kVocabulary = 1 << 24;
 inline constexpr int kContext = 1 << 24;
+inline constexpr int kExperts = 4096;
 }  // namespace hparam_limits
 
 // Layers, widths, heads of grouped-query attention, context, norm: the keys that GGUF defines for every decoder, with
 // its defaults. What was wrong is in r.result().
 Hparams readDecoderHparams(MetadataReader& r);
+
+// expert_*: how many, which are chosen, how they are weighted. `normalise` where the file does not say.
+ExpertParams readExperts(MetadataReader& r, bool normalise);
 
 // rope.*: dims of at most h.headDim, base, scaling.
 RopeParams readRope(MetadataReader& r, const Hparams& h, RopeStyle style);

@@ -22,7 +22,9 @@ std::optional<uint64_t> KvLayout::bytesOfLayer() const {
 
 KvPools::~KvPools() {
   for (size_t i = 0; i < k_.size(); ++i) backends_[i]->release(k_[i].buf);
-  for (size_t i = 0; i < v_.size(); ++i) backends_[i]->release(v_[i].buf);
+  for (size_t i = 0; i < v_.size(); ++i) {
+    if (!v_[i].empty()) backends_[i]->release(v_[i].buf);
+  }
 }
 
 Result<void> KvPools::allocate(const KvLayout& l, std::span<Backend* const> backendOfLayer) {
@@ -35,6 +37,7 @@ Result<void> KvPools::allocate(const KvLayout& l, std::span<Backend* const> back
   for (Backend* backend : backends_) {
     const Space space = backend->info().hostMemory ? Space::host : Space::device;
     const auto pool = [&](int dim) -> Result<TensorView> {
+      if (dim == 0) return TensorView{};
       TensorView view = contiguous({}, 0, l.type, {dim, l.pageTokens, l.kvHeads, l.pages});
       const uint64_t bytes = uint64_t(view.nb[3]) * uint64_t(l.pages);
       LEMMA_TRY(buf, backend->alloc(bytes, space, Usage::kvCache));
@@ -55,6 +58,7 @@ Result<void> KvPools::copyPages(std::span<const PageCopy> copies) {
   for (const PageCopy& c : copies) {
     for (size_t layer = 0; layer < backends_.size(); ++layer) {
       for (const TensorView& pool : {k_[layer], v_[layer]}) {
+        if (pool.empty()) continue;
         LEMMA_TRY(fence, backends_[layer]->copy(pageOf(pool, c.to), pageOf(pool, c.from), {}));
         fences.emplace_back(backends_[layer], fence);
       }

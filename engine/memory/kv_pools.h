@@ -1,6 +1,6 @@
 // The memory of the KV cache: one pair of pools a layer, on the layer's device; K is {headDim, pageTokens, kvHeads,
-// pages}, V is {vDim, pageTokens, kvHeads, pages}. Which page holds what is KvCache's. Owner: the Executor; the
-// engine's thread.
+// pages}, V is {vDim, pageTokens, kvHeads, pages}, empty where vDim is 0. Which page holds what is KvCache's. Owner:
+// the Executor; the engine's thread.
 #pragma once
 
 #include <span>

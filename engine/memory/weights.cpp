@@ -48,6 +48,14 @@ Result<TensorView> WeightStore::optional(std::string_view name, std::initializer
   return require(name, shape);
 }
 
+Result<std::shared_ptr<const ExpertSet>> WeightStore::requireExperts(std::string_view name, int64_t in, int64_t out,
+                                                                     int64_t experts) const {
+  LEMMA_TRY(all, require(name, {in, out, experts}));
+  auto set = std::make_shared<ExpertSet>();
+  for (int64_t e = 0; e < experts; ++e) set->experts.push_back(planeOf(all, e));
+  return set;
+}
+
 TensorView WeightStore::constant(std::vector<float> values) {
   std::vector<float>& kept = constants_.emplace_back(std::move(values));
   return contiguous({.bytes = kept.size() * sizeof(float), .host = reinterpret_cast<std::byte*>(kept.data())}, 0,

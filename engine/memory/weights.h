@@ -4,11 +4,12 @@
 
 #include <deque>
 #include <initializer_list>
+#include <memory>
 #include <string_view>
 #include <vector>
 
 #include "engine/gguf/gguf_file.h"
-#include "kernels/api/tensor_view.h"
+#include "kernels/api/op.h"
 
 namespace lemma {
 
@@ -26,6 +27,10 @@ class WeightStore {
   Result<TensorView> require(std::string_view name, std::initializer_list<int64_t> shape) const;
   // The same, but an empty view where the file has none.
   Result<TensorView> optional(std::string_view name, std::initializer_list<int64_t> shape) const;
+
+  // The matrices {in, out} of all experts, from one tensor {in, out, experts}.
+  Result<std::shared_ptr<const ExpertSet>> requireExperts(std::string_view name, int64_t in, int64_t out,
+                                                          int64_t experts) const;
 
   // Numbers made at load that ops read like a weight; {values.size()} F32, kept by the store.
   TensorView constant(std::vector<float> values);

@@ -6,25 +6,52 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
+#include <vector>
 
 #include "kernels/api/tensor_view.h"
 
 namespace lemma {
 
 enum class OpKind : uint8_t {
-  embed,       // out[d, rows] = decode(in0[d, vocab] row token)
-  rmsNorm,     // out[d, rows] = in0 * rsqrt(mean(in0^2) + eps) * in1[d]; with headDim: each head of headDim by itself
-  matMul,      // out[n, rows] = in0[k, rows] x in1[k, n]^T (+ in2[n] bias) (+ in3[n, rows] residual); out may be in3
-  rope,        // in place on in0[heads*headDim, rows] at StepData::pos; in1[ropeDims/2] = F32 inverse frequencies
-  kvWrite,     // in0 = k[kvHeads*headDim, rows], in1 = v[kvHeads*vDim, rows] -> out0 = K pool, out1 = V pool
-  attention,   // out[heads*vDim, rows] = softmax(in0 q . K * scale) V over positions <= pos of the row's sequence;
-               // in1 = K pool, in2 = V pool; softmax and sums in float32
-  swiGlu,      // out[n, rows] = silu(in0) * in1
-  add,         // out = in0 + in1
-  selectRows,  // out[d, wanted] = rows wantedRows of in0[d, rows]
+  embed,         // out[d, rows] = decode(in0[d, vocab] row token)
+  rmsNorm,       // out[d, rows] = in0 * rsqrt(mean(in0^2) + eps) * in1[d]; with headDim: each head of headDim by itself
+  matMul,        // out[n, rows] = in0[k, rows] x in1[k, n]^T (+ in2[n] bias) (+ in3[n, rows] residual); out may be in3
+  rope,          // in place on in0[heads*headDim, rows] at StepData::pos; in1[ropeDims/2] = F32 inverse frequencies
+  kvWrite,       // in0 = k[kvHeads*headDim, rows], in1 = v[kvHeads*vDim, rows] -> out0 = K pool, out1 = V pool;
+                 // vDim 0: k alone, in1 and out1 empty
+  attention,     // out[heads*vDim, rows] = softmax(in0 q . K * scale) V over positions <= pos of the row's sequence;
+                 // in1 = K pool, in2 = V pool; softmax and sums in float32
+  attentionMla,  // Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434): out[heads*vDim, rows] from
+                 // in0 = q[heads*headDim, rows] (headDim = nope + ropeDims, already rotated) and in1 = pool of
+                 // {latent + ropeDims}: the normed latent, then the rotated key that all heads share. Keys of a head
+                 // are in2 x latent and that key, values in3 x latent. in2 = {nope, latent, heads}, or with
+                 // keysByLatent {latent, nope, heads}; in3 = {latent, vDim, heads}
+  route,         // The experts of each row: in0 = scores[experts, rows], in1 = bias[experts] on the choice alone, or
+                 // empty -> out0 = their numbers[topK, rows] I32, out1 = their weights[topK, rows]; see RouteParams
+  moeFfn,        // out[d, rows] (+)= sum over the chosen of weight * down(silu(gate x) * up x): in0 = x[d, rows],
+                 // in1 and in2 = outputs of route, in3 = residual[d, rows] or empty; experts = gate, up, down
+  swiGlu,        // out[n, rows] = silu(in0) * in1
+  add,           // out = in0 + in1
+  selectRows,    // out[d, wanted] = rows wantedRows of in0[d, rows]
 };
 
 enum class RopeStyle : uint8_t { interleaved, halfSplit };  // pairs (2i, 2i+1) or (i, i + ropeDims/2)
+
+enum class Scoring : uint8_t { softmax, sigmoid };
+
+// How experts are chosen. Groups of neighbouring experts are judged first where there are several: by their best
+// expert, or by the sum of their two best; the experts of all but the topGroups best are out. Of the rest the topK
+// with the largest score + bias are taken (of equals the first); their weights are the scores alone.
+struct RouteParams {
+  int32_t topK = 0;
+  int32_t groups = 1, topGroups = 1;
+  bool groupByTwoBest = false;
+  Scoring scoring = Scoring::softmax;
+  bool normalise = false;  // weights are divided by their sum
+  float scale = 1;         // and multiplied by this
+  bool operator==(const RouteParams&) const = default;
+};
 
 struct OpParams {
   float eps = 0;
@@ -33,8 +60,11 @@ struct OpParams {
   int32_t kvHeads = 0;
   int32_t headDim = 0;   // of q and k
   int32_t vDim = 0;      // of v
-  int32_t ropeDims = 0;  // rotated dims at the front of each head
+  int32_t ropeDims = 0;  // rotated dims of each head
+  int32_t ropeFrom = 0;  // the first of them
   RopeStyle ropeStyle = RopeStyle::interleaved;
+  bool keysByLatent = false;  // attentionMla: in2 is stored by rows of the latent
+  RouteParams route;
   bool wantedRows = false;  // this op runs on StepData::wanted rows, not StepData::rows
   bool operator==(const OpParams&) const = default;
 };
@@ -42,10 +72,16 @@ struct OpParams {
 // KV pools, one pair a layer: K is {headDim, pageTokens, kvHeads, pages}, V is {vDim, pageTokens, kvHeads, pages},
 // F32, F16 or Q8_0 (dims whole blocks). Position p of a sequence is slot p % pageTokens of page
 // pageTable[seq][p / pageTokens].
+// The same matrix of every expert, {in, out} of one type each: slices of one tensor or tensors of their own.
+struct ExpertSet {
+  std::vector<TensorView> experts;
+};
+
 struct Op {
   OpKind kind{};
   std::array<TensorView, 4> in{};
   std::array<TensorView, 2> out{};
+  std::array<std::shared_ptr<const ExpertSet>, 3> experts{};  // moeFfn: gate, up, down
   OpParams p{};
 };
 

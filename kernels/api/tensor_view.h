@@ -46,4 +46,7 @@ struct TensorView {
 // Contiguous view at `off` of `buf`; sets nb from type and ne (rows must be whole blocks).
 TensorView contiguous(BufferRef buf, uint64_t off, Type type, std::initializer_list<int64_t> ne);
 
+// Matrix i of a set of them: {ne0, ne1} of a view {ne0, ne1, n}.
+TensorView planeOf(const TensorView& v, int64_t i);
+
 }  // namespace lemma

@@ -57,78 +57,140 @@ LEMMA_SIMD float softmaxTile(float* scores, int valid, float& largest, float& to
 
 constexpr float kLowest = -3.0e38f;  // below every score; e^(kLowest - score) is 0
 
-static void attentionMany(const AttentionArgs& a) {
-  const int64_t dim = paddedTo(a.headDim, 4), vDim = paddedTo(a.vDim, kLanes);
-  const int queries = a.rows * a.group;
-  float* const q = a.scratch;                                // [queries][dim], scaled
-  float* const keys = q + queries * dim;                     // [dim][kKeyTile]
-  float* const values = keys + dim * kKeyTile;               // [kKeyTile][vDim]
-  float* const scores = values + kKeyTile * vDim;            // [queries][kKeyTile]
-  float* const sums = scores + int64_t(queries) * kKeyTile;  // [queries][vDim]
-  float* const largest = sums + queries * vDim;              // [queries]
-  float* const total = largest + queries;                    // [queries]
-  float* const four = total + queries;                       // [4][dim padded to a vector]
-  const int64_t ldFour = paddedTo(dim, 32);
+// What many rows keep while they meet one tile after another.
+struct ManyRows {
+  int queries = 0, vDim = 0;  // vDim: whole vectors
+  int64_t dim = 0;            // of a query, a multiple of 4
+  float* q = nullptr;         // [queries][dim], scaled
+  float* scores = nullptr;    // [queries][kKeyTile]
+  float* sums = nullptr;      // [queries][vDim]
+  float* largest = nullptr;   // [queries]
+  float* total = nullptr;     // [queries]
+};
 
+// Lays them out from `at` on, and moves it behind them.
+static ManyRows beginMany(const AttentionArgs& a, float*& at) {
+  ManyRows m{.queries = a.rows * a.group, .vDim = int(paddedTo(a.vDim, kLanes)), .dim = paddedTo(a.headDim, 4)};
+  const auto take = [&](int64_t n) {
+    float* const p = at;
+    at += paddedTo(n, 16);
+    return p;
+  };
+  m.q = take(m.queries * m.dim);
+  m.scores = take(int64_t(m.queries) * kKeyTile);
+  m.sums = take(int64_t(m.queries) * m.vDim);
+  m.largest = take(m.queries);
+  m.total = take(m.queries);
   for (int r = 0; r < a.rows; ++r) {
     for (int g = 0; g < a.group; ++g) {
-      float* const to = q + (r * a.group + g) * dim;
+      float* const to = m.q + (r * a.group + g) * m.dim;
       const float* const from = a.q + r * a.ldQ + g * int64_t(a.headDim);
       for (int64_t i = 0; i < a.headDim; ++i) to[i] = from[i] * a.scale;
-      for (int64_t i = a.headDim; i < dim; ++i) to[i] = 0;
+      for (int64_t i = a.headDim; i < m.dim; ++i) to[i] = 0;
     }
   }
-  for (int i = 0; i < queries; ++i) largest[i] = kLowest, total[i] = 0;
-  for (int64_t i = 0; i < queries * vDim; ++i) sums[i] = 0;
+  for (int i = 0; i < m.queries; ++i) m.largest[i] = kLowest, m.total[i] = 0;
+  for (int64_t i = 0; i < int64_t(m.queries) * m.vDim; ++i) m.sums[i] = 0;
+  return m;
+}
 
-  const int32_t end = a.firstPos + a.rows;
-  for (int32_t tile = 0; tile < end; tile += kKeyTile) {
-    const int count = end - tile < kKeyTile ? end - tile : kKeyTile;
-    for (int i = 0; i < kKeyTile; i += 4) {
-      for (int j = 0; j < 4; ++j) {
-        float* const row = four + j * ldFour;
-        if (i + j < count) {
-          loadCached(a.kType, cached(a.kPool, a.kPage, a.kSlot, a, tile + i + j), a.headDim, row);
-          for (int64_t d = a.headDim; d < dim; ++d) row[d] = 0;
-        } else {
-          for (int64_t d = 0; d < dim; ++d) row[d] = 0;
-        }
-      }
-      for (int64_t d = 0; d < dim; d += 4) {
-        __m128i in[4];
-        for (int j = 0; j < 4; ++j) in[j] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(four + j * ldFour + d));
-        transpose4(in, reinterpret_cast<std::byte*>(keys + d * kKeyTile + i), kKeyTile * 4);
-      }
-    }
-    for (int i = 0; i < count; ++i) {
-      float* const row = values + i * vDim;
-      loadCached(a.vType, cached(a.vPool, a.vPage, a.vSlot, a, tile + i), a.vDim, row);
-    }
-    // Rows before the tile see nothing of it.
-    const int firstRow = tile > a.firstPos ? tile - a.firstPos : 0;
-    const int first = firstRow * a.group, some = queries - first;
-    floatGemm(keys, kKeyTile, int(paddedTo(count, kLanes)), q + first * dim, dim, some, dim, scores + first * kKeyTile,
-              kKeyTile, false);
-    for (int i = first; i < queries; ++i) {
-      const int32_t seen = a.firstPos + i / a.group - tile + 1;
-      float* const row = scores + int64_t(i) * kKeyTile;
-      const int valid = seen < count ? seen : count;
-      for (int j = int(paddedTo(valid, kLanes)); j < count; ++j) row[j] = 0;
-      const float scale = softmaxTile(row, valid, largest[i], total[i]);
-      if (scale == 1.0f) continue;
-      float* const sum = sums + i * vDim;
-      for (int64_t d = 0; d < vDim; d += kLanes) fstore(sum + d, fmul(fload(sum + d), fset(scale)));
-    }
-    floatGemm(values, vDim, int(vDim), scores + first * kKeyTile, kKeyTile, some, count, sums + first * vDim, vDim,
-              true);
+// `count` positions from `tile` on: keys [dim][kKeyTile], values [count][vDim].
+static void meetTile(const AttentionArgs& a, const ManyRows& m, int32_t tile, int count, const float* keys,
+                     const float* values) {
+  // Rows before the tile see nothing of it.
+  const int firstRow = tile > a.firstPos ? tile - a.firstPos : 0;
+  const int first = firstRow * a.group, some = m.queries - first;
+  floatGemm(keys, kKeyTile, int(paddedTo(count, kLanes)), m.q + first * m.dim, m.dim, some, m.dim,
+            m.scores + first * kKeyTile, kKeyTile, false);
+  for (int i = first; i < m.queries; ++i) {
+    const int32_t seen = a.firstPos + i / a.group - tile + 1;
+    float* const row = m.scores + int64_t(i) * kKeyTile;
+    const int valid = seen < count ? seen : count;
+    for (int j = int(paddedTo(valid, kLanes)); j < count; ++j) row[j] = 0;
+    const float scale = softmaxTile(row, valid, m.largest[i], m.total[i]);
+    if (scale == 1.0f) continue;
+    float* const sum = m.sums + int64_t(i) * m.vDim;
+    for (int64_t d = 0; d < m.vDim; d += kLanes) fstore(sum + d, fmul(fload(sum + d), fset(scale)));
   }
+  floatGemm(values, m.vDim, m.vDim, m.scores + first * kKeyTile, kKeyTile, some, count,
+            m.sums + int64_t(first) * m.vDim, m.vDim, true);
+}
+
+static void endMany(const AttentionArgs& a, const ManyRows& m) {
   for (int r = 0; r < a.rows; ++r) {
     for (int g = 0; g < a.group; ++g) {
       const int i = r * a.group + g;
       float* const to = a.out + r * a.ldOut + g * int64_t(a.vDim);
-      for (int64_t d = 0; d < a.vDim; ++d) to[d] = sums[i * vDim + d] / total[i];
+      for (int64_t d = 0; d < a.vDim; ++d) to[d] = m.sums[int64_t(i) * m.vDim + d] / m.total[i];
     }
   }
+}
+
+// Rows of `width` values of the K pool at `count` positions from `tile` on, as columns: out [width padded to 4]
+// [kKeyTile], zero behind the last. Where `rows` is given they are kept there too, ldRows floats apart.
+static void loadColumns(const AttentionArgs& a, int32_t tile, int count, int64_t width, float* four, float* out,
+                        float* rows, int64_t ldRows) {
+  const int64_t dim = paddedTo(width, 4), ldFour = paddedTo(width, 32);
+  for (int i = 0; i < kKeyTile; i += 4) {
+    for (int j = 0; j < 4; ++j) {
+      float* const row = four + j * ldFour;
+      if (i + j < count) {
+        loadCached(a.kType, cached(a.kPool, a.kPage, a.kSlot, a, tile + i + j), width, row);
+        for (int64_t d = width; d < dim; ++d) row[d] = 0;
+        if (rows) memcpy(rows + (i + j) * ldRows, row, size_t(width) * 4);
+      } else {
+        for (int64_t d = 0; d < dim; ++d) row[d] = 0;
+      }
+    }
+    for (int64_t d = 0; d < dim; d += 4) {
+      __m128i in[4];
+      for (int j = 0; j < 4; ++j) in[j] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(four + j * ldFour + d));
+      transpose4(in, reinterpret_cast<std::byte*>(out + d * kKeyTile + i), kKeyTile * 4);
+    }
+  }
+}
+
+static void attentionMany(const AttentionArgs& a) {
+  float* at = a.scratch;
+  const ManyRows m = beginMany(a, at);
+  float* const keys = at;                         // [dim][kKeyTile]
+  float* const values = keys + m.dim * kKeyTile;  // [kKeyTile][vDim]
+  float* const four = values + int64_t(kKeyTile) * m.vDim;
+  const int32_t end = a.firstPos + a.rows;
+  for (int32_t tile = 0; tile < end; tile += kKeyTile) {
+    const int count = end - tile < kKeyTile ? end - tile : kKeyTile;
+    loadColumns(a, tile, count, a.headDim, four, keys, nullptr, 0);
+    for (int i = 0; i < count; ++i) {
+      loadCached(a.vType, cached(a.vPool, a.vPage, a.vSlot, a, tile + i), a.vDim, values + int64_t(i) * m.vDim);
+    }
+    meetTile(a, m, tile, count, keys, values);
+  }
+  endMany(a, m);
+}
+
+// One head over cached latents, whose keys and values are made a tile at a time.
+static void attentionExpanded(const AttentionArgs& a, const ExpandArgs& x) {
+  float* at = a.scratch;
+  const ManyRows m = beginMany(a, at);
+  const int64_t width = x.latent + x.ropeDims, ldRows = paddedTo(width, 32), nope = a.headDim - x.ropeDims;
+  float* const columns = at;                                    // [width][kKeyTile]
+  float* const rows = columns + paddedTo(width, 4) * kKeyTile;  // [kKeyTile][ldRows]
+  float* const keys = rows + kKeyTile * ldRows;                 // [dim][kKeyTile]
+  float* const values = keys + m.dim * kKeyTile;                // [kKeyTile][vDim]
+  float* const four = values + int64_t(kKeyTile) * m.vDim;
+  for (int64_t d = a.headDim; d < m.dim; ++d) {
+    for (int i = 0; i < kKeyTile; ++i) keys[d * kKeyTile + i] = 0;
+  }
+  const int32_t end = a.firstPos + a.rows;
+  for (int32_t tile = 0; tile < end; tile += kKeyTile) {
+    const int count = end - tile < kKeyTile ? end - tile : kKeyTile;
+    loadColumns(a, tile, count, width, four, columns, rows, ldRows);
+    floatGemm(columns, kKeyTile, kKeyTile, x.keys, x.latent, int(nope), x.latent, keys, kKeyTile, false);
+    memcpy(keys + nope * kKeyTile, columns + x.latent * kKeyTile, size_t(x.ropeDims) * kKeyTile * 4);
+    floatGemm(x.values, x.ldValues, m.vDim, rows, ldRows, count, x.latent, values, m.vDim, false);
+    meetTile(a, m, tile, count, keys, values);
+  }
+  endMany(a, m);
 }
 
 // One row against positions from..to; out: per head the weighted sum, the largest score and the total of weights.

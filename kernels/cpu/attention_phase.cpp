@@ -45,7 +45,7 @@ const float* AttentionPhase::parts(const Run& run, int64_t row) const {
 }
 
 int AttentionPhase::chunks(const Run& run) const {
-  if (run.step->rows > kFewRows) return run.tileCount * kvHeads;
+  if (run.step->rows > kFewRows) return fewOnly ? 0 : run.tileCount * kvHeads;
   int most = 0;
   for (int r = 0; r < run.step->rows; ++r) most = std::max(most, partsOf(run.step->pos[r]));
   return run.step->rows * kvHeads * most;
@@ -90,18 +90,18 @@ void AttentionPhase::run(const Run& run, int chunk, Worker& worker) const {
 }
 
 size_t AttentionPhase::scratchBytes() const {
-  const int64_t queries = int64_t(kQueryTile) * group(), dim = padded(headDim), valueDim = padded(vDim);
+  const int64_t queries = int64_t(fewOnly ? 1 : kQueryTile) * group(), dim = padded(headDim), valueDim = padded(vDim);
   const int64_t floats = queries * (dim + kKeyTile + 2 * valueDim + 2) + kKeyTile * (dim + valueDim) + 4 * dim;
   return size_t(floats) * 4 + 4096;
 }
 
+void AttentionPhase::mergeHead(const Run& run, int row, int head, float* to) const {
+  kernels->attentionMerge(parts(run, row) + head * int64_t(vDim + 2), int64_t(heads) * (vDim + 2),
+                          partsOf(run.step->pos[row]), vDim, to);
+}
+
 void AttentionPhase::mergeRow(const Run& run, int row, float* to) const {
-  const float* const first = parts(run, row);
-  const int64_t part = int64_t(heads) * (vDim + 2);
-  const int count = partsOf(run.step->pos[row]);
-  for (int h = 0; h < heads; ++h) {
-    kernels->attentionMerge(first + h * int64_t(vDim + 2), part, count, vDim, to + int64_t(h) * vDim);
-  }
+  for (int h = 0; h < heads; ++h) mergeHead(run, row, h, to + int64_t(h) * vDim);
 }
 
 int MergePhase::chunks(const Run& run) const { return run.step->rows <= kFewRows ? run.step->rows : 0; }

@@ -170,11 +170,13 @@ class CpuBackend final : public Backend {
 
   Support supports(const Op& op) const override {
     if (!checkOp(op)) return Support::no;
-    if (op.kind != OpKind::matMul) return Support::fast;
-    const std::span formats(target_.kernels->formats, size_t(target_.kernels->formatCount));
-    const bool fast = std::any_of(formats.begin(), formats.end(),
-                                  [&](const FormatKernels& f) { return f.type == uint32_t(op.in[1].type); });
-    return fast ? Support::fast : Support::yes;
+    const auto fast = [&](Type type) { return cpu::formatOf(*target_.kernels, type) != nullptr; };
+    bool all = true;
+    if (op.kind == OpKind::matMul) all = fast(op.in[1].type);
+    if (op.kind == OpKind::moeFfn) {
+      for (const auto& set : op.experts) all = all && fast(set->experts.front().type);
+    }
+    return all ? Support::fast : Support::yes;
   }
 
   Result<BufferRef> alloc(uint64_t bytes, Space space, Usage) override {

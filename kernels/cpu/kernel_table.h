@@ -88,6 +88,15 @@ struct AttentionArgs {
   float* scratch = nullptr;  // attentionScratch floats
 };
 
+// How one head's keys and values come from cached latents.
+struct ExpandArgs {
+  int64_t latent = 0;
+  int ropeDims = 0;               // the rotated key behind the latent, shared by all heads
+  const float* keys = nullptr;    // [nope][latent]
+  const float* values = nullptr;  // [latent][ldValues], zero behind vDim
+  int64_t ldValues = 0;           // vDim rounded up to 32
+};
+
 struct KernelTable {
   const char* name = nullptr;
   const FormatKernels* formats = nullptr;
@@ -102,7 +111,8 @@ struct KernelTable {
   void (*add)(const float* a, const float* b, int64_t n, float* out) = nullptr;
   void (*attentionFew)(const AttentionArgs&) = nullptr;  // rows == 1, one part of the cache
   void (*attentionMerge)(const float* parts, int64_t partStride, int count, int vDim, float* out) = nullptr;
-  void (*attentionMany)(const AttentionArgs&) = nullptr;  // whole cache of every row
+  void (*attentionMany)(const AttentionArgs&) = nullptr;                         // whole cache of every row
+  void (*attentionExpanded)(const AttentionArgs&, const ExpandArgs&) = nullptr;  // likewise, one head over latents
 };
 
 }  // namespace lemma::cpu

@@ -60,6 +60,7 @@ constinit const KernelTable kKernels = {
     .attentionFew = attentionFew,
     .attentionMerge = attentionMerge,
     .attentionMany = attentionMany,
+    .attentionExpanded = attentionExpanded,
 };
 
 }  // namespace lemma::cpu::LEMMA_CPU_TARGET

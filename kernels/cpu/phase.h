@@ -10,6 +10,7 @@
 
 #include "kernels/api/op.h"
 #include "kernels/cpu/kernel_table.h"
+#include "kernels/cpu/matrix.h"
 
 namespace lemma::cpu {
 
@@ -88,6 +89,7 @@ struct RowOp {
   float eps = 0;
   int heads = 0, headDim = 0;  // rope, kvWrite
   bool interleaved = false;
+  int first = 0;  // rope: first rotated dim of a head
   int table = 0;  // rope
   Pool pools[2];  // kvWrite
   const std::byte* embedding = nullptr;
@@ -117,6 +119,7 @@ struct AttentionPhase final : Phase {
   Pool k, v;
   int heads = 0, kvHeads = 0, headDim = 0, vDim = 0;
   float scale = 1;
+  bool fewOnly = false;              // many rows are attended elsewhere
   int64_t partsOffset = 0;           // few rows: [rows][kMaxParts][heads][vDim + 2] floats
   const RowSource* bytes = nullptr;  // many rows: quantised here instead of written to out
 
@@ -126,6 +129,7 @@ struct AttentionPhase final : Phase {
 
   int group() const { return heads / kvHeads; }
   const float* parts(const Run& run, int64_t row) const;
+  void mergeHead(const Run& run, int row, int head, float* to) const;
   void mergeRow(const Run& run, int row, float* to) const;
 };
 
@@ -136,15 +140,6 @@ struct MergePhase final : Phase {
 };
 
 // ---- products
-struct Matrix {
-  const std::byte* data = nullptr;
-  uint64_t rowBytes = 0;
-  int64_t k = 0, n = 0;
-  const FormatKernels* format = nullptr;  // F32's where rows are decoded first
-  void (*decode)(const std::byte*, float*, int64_t) = nullptr;
-  int64_t blockValues = 1, blockBytes = 1;
-};
-
 struct Product {
   Matrix weight;
   Rows out, residual;  // residual.data null = none
@@ -204,10 +199,6 @@ struct ProductPhase final : Phase {
   void prepare(const Run& run, Worker& worker) const;
   void few(const Run& run, const Piece& piece, Worker& worker) const;
   void many(const Run& run, const Piece& piece, Worker& worker) const;
-  void multiplyFew(const Matrix& weight, const Piece& piece, const Scratch& s, const std::byte* acts, int64_t stride,
-                   float* out) const;
-  void unpack(const Matrix& weight, const Piece& piece, int64_t k0, int64_t segment, const Scratch& s,
-              std::byte* panel) const;
   void finish(const Run& run, const Piece& piece, int row, int rows, const float* first, const float* second,
               int64_t ld) const;
 };

@@ -1,22 +1,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/cpu/matrix.h"
 #include "kernels/cpu/phase.h"
 
 namespace lemma::cpu {
 namespace {
 
-constexpr int kChunksAThread = 8;     // enough that threads of different speed end together
-constexpr int64_t kFewOutputs = 512;  // most outputs of a chunk of few rows
-constexpr int kManyRows = 512;        // most rows of a chunk of many
-constexpr int kStrip = 48;            // rows multiplied before their results are finished
-constexpr int64_t kDecodedRows = 4;   // weight rows decoded together where a format has no kernels
-
-int64_t roundUp(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
-
-int64_t panelBytes(const Matrix& m) {
-  return std::min<int64_t>(roundUp(m.k, 32), kSegment) / 32 * m.format->panelBytesPerBlock;
-}
+constexpr int kManyRows = 512;  // most rows of a chunk of many
 
 }  // namespace
 
@@ -68,7 +59,7 @@ ProductPhase::Scratch ProductPhase::scratch(Worker& worker) const {
   int64_t panel = 0;
   bool decodes = false;
   for (const Product& p : products) {
-    panel = std::max({panel, panelBytes(p.weight), (int64_t(input.bytes.layout.padded) + 16) * 64});
+    panel = std::max({panel, panelBytes(p.weight), matVecScratchBytes(input.bytes.layout)});
     decodes |= p.weight.decode != nullptr;
   }
   s.acts = take(input.bytes.layout.stride * kFewRows);
@@ -79,8 +70,7 @@ ProductPhase::Scratch ProductPhase::scratch(Worker& worker) const {
     s.panel[i] = take(panel);
   }
   if (decodes) {
-    s.decoded = reinterpret_cast<float*>(
-        take(std::max(kDecodedRows * k, int64_t(kPanel) * std::min<int64_t>(k, kSegment)) * 4));
+    s.decoded = reinterpret_cast<float*>(take(decodedBytes(k)));
   }
   return s;
 }
@@ -166,31 +156,6 @@ void ProductPhase::prepare(const Run& run, Worker& worker) const {
   }
 }
 
-void ProductPhase::multiplyFew(const Matrix& weight, const Piece& piece, const Scratch& s, const std::byte* acts,
-                               int64_t stride, float* out) const {
-  MatVecArgs a{.weights = weight.data + piece.n0 * int64_t(weight.rowBytes),
-               .rowBytes = weight.rowBytes,
-               .n = piece.n,
-               .k = k,
-               .acts = acts,
-               .layout = &input.bytes.layout,
-               .actStride = stride,
-               .tokens = piece.rows,
-               .out = out,
-               .ldOut = kFewOutputs,
-               .scratch = s.panel[0]};
-  if (!weight.decode) return weight.format->matVec(a);
-  a.weights = reinterpret_cast<const std::byte*>(s.decoded);
-  a.rowBytes = uint64_t(k) * 4;
-  for (int64_t n = 0; n < piece.n; n += kDecodedRows, a.out += kDecodedRows) {
-    a.n = std::min(kDecodedRows, piece.n - n);
-    for (int64_t i = 0; i < a.n; ++i) {
-      weight.decode(weight.data + (piece.n0 + n + i) * int64_t(weight.rowBytes), s.decoded + i * k, k);
-    }
-    weight.format->matVec(a);
-  }
-}
-
 void ProductPhase::few(const Run& run, const Piece& p, Worker& worker) const {
   prepare(run, worker);
   const Scratch s = scratch(worker);
@@ -200,28 +165,18 @@ void ProductPhase::few(const Run& run, const Piece& p, Worker& worker) const {
     acts = input.ready ? input.bytes.row(run, 0) : s.acts;
     stride = input.bytes.layout.stride;
   }
-  multiplyFew(products[size_t(p.product)].weight, p, s, acts, stride, s.out[0]);
-  if (gated) multiplyFew(products[1].weight, p, s, acts, stride, s.out[1]);
-  finish(run, p, 0, p.rows, s.out[0], s.out[1], kFewOutputs);
-}
-
-void ProductPhase::unpack(const Matrix& weight, const Piece& p, int64_t k0, int64_t segment, const Scratch& s,
-                          std::byte* panel) const {
-  PanelArgs a{.weights = weight.data + p.n0 * int64_t(weight.rowBytes),
-              .rowBytes = weight.rowBytes,
-              .n = int(p.n),
-              .k0 = k0,
-              .k = segment,
-              .panel = panel};
-  if (weight.decode) {
-    const int64_t from = k0 / weight.blockValues * weight.blockBytes;
-    for (int i = 0; i < a.n; ++i)
-      weight.decode(a.weights + i * int64_t(a.rowBytes) + from, s.decoded + i * segment, segment);
-    a.weights = reinterpret_cast<const std::byte*>(s.decoded);
-    a.rowBytes = uint64_t(segment) * 4;
-    a.k0 = 0;
+  for (int i = 0; i < (gated ? 2 : 1); ++i) {
+    multiplyFew(products[size_t(p.product + i)].weight, p.n0, p.n,
+                {.acts = acts,
+                 .layout = &input.bytes.layout,
+                 .actStride = stride,
+                 .tokens = p.rows,
+                 .out = s.out[i],
+                 .ldOut = kFewOutputs,
+                 .scratch = s.panel[0]},
+                s.decoded);
   }
-  weight.format->unpack(a);
+  finish(run, p, 0, p.rows, s.out[0], s.out[1], kFewOutputs);
 }
 
 void ProductPhase::many(const Run& run, const Piece& p, Worker& worker) const {
@@ -244,7 +199,9 @@ void ProductPhase::many(const Run& run, const Piece& p, Worker& worker) const {
   const bool whole = k <= kSegment;  // results of a strip are finished while they are in the nearest cache
   for (int64_t k0 = 0; k0 < k; k0 += kSegment) {
     const int64_t segment = std::min<int64_t>(kSegment, k - k0);
-    for (int i = 0; i < parts; ++i) unpack(products[size_t(p.product + i)].weight, p, k0, segment, s, s.panel[i]);
+    for (int i = 0; i < parts; ++i) {
+      unpackPanel(products[size_t(p.product + i)].weight, p.n0, int(p.n), k0, segment, s.decoded, s.panel[i]);
+    }
     for (int row = 0; row < p.rows; row += kStrip) {
       const int rows = std::min(kStrip, p.rows - row);
       float* out[2] = {};

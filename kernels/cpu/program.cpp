@@ -37,6 +37,8 @@ Pool poolOf(const TensorView& v) {
   return {v.data(), v.type, cache, v.ne[0], v.nb[1], v.nb[2], v.nb[3], int32_t(v.ne[1])};
 }
 
+constexpr int kHeadsTogether = 32;  // of latent attention on few rows, over one reading of the cache
+
 class ProgramBuilder {
  public:
   ProgramBuilder(std::span<const Op> ops, RowBucket bucket, const KernelTable& kernels)
@@ -59,6 +61,15 @@ class ProgramBuilder {
         }
         case OpKind::attention:
           i = attention(i);
+          break;
+        case OpKind::attentionMla:
+          i = attentionMla(i);
+          break;
+        case OpKind::route:
+          i = route(i);
+          break;
+        case OpKind::moeFfn:
+          i = experts(i);
           break;
         case OpKind::rmsNorm: {
           if (normFuses(i)) {
@@ -90,7 +101,8 @@ class ProgramBuilder {
         p.usesPositions = true;
         break;
       case OpKind::kvWrite:
-      case OpKind::attention: {
+      case OpKind::attention:
+      case OpKind::attentionMla: {
         const TensorView& pool = op.kind == OpKind::kvWrite ? op.out[0] : op.in[1];
         p.usesPositions = p.usesPages = true;
         p.tiled |= op.kind == OpKind::attention;
@@ -115,14 +127,8 @@ class ProgramBuilder {
     return false;
   }
 
-  const FormatKernels* formatOf(Type type) const {
-    for (int i = 0; i < kernels_.formatCount; ++i) {
-      if (kernels_.formats[i].type == uint32_t(type)) return &kernels_.formats[i];
-    }
-    return nullptr;
-  }
   bool takesBytes(const Op& op) const {
-    const FormatKernels* f = formatOf(op.in[1].type);
+    const FormatKernels* f = formatOf(kernels_, op.in[1].type);
     return f && f->bytes;
   }
 
@@ -265,6 +271,7 @@ class ProgramBuilder {
         break;
       case OpKind::rope:
         r.heads = op.p.heads;
+        r.first = op.p.ropeFrom;
         r.interleaved = op.p.ropeStyle == RopeStyle::interleaved;
         r.table = tableOf(op);
         break;
@@ -273,7 +280,7 @@ class ProgramBuilder {
         r.out = {};
         r.heads = op.p.kvHeads;
         r.pools[0] = poolOf(op.out[0]);
-        r.pools[1] = poolOf(op.out[1]);
+        if (!op.out[1].empty()) r.pools[1] = poolOf(op.out[1]);
         break;
       case OpKind::swiGlu:
       case OpKind::add:
@@ -377,23 +384,102 @@ class ProgramBuilder {
   }
 
   Product product(const Op& op) {
-    const TensorView& w = op.in[1];
-    const TypeInfo& type = *typeInfo(w.type);
-    Product p{.weight = {.data = w.data(),
-                         .rowBytes = uint64_t(w.nb[1]),
-                         .k = w.ne[0],
-                         .n = w.ne[1],
-                         .format = formatOf(w.type),
-                         .blockValues = type.block,
-                         .blockBytes = type.blockBytes},
-              .out = rowsOf(op.out[0]),
-              .residual = rowsOf(op.in[3]),
-              .bias = floats(op.in[2])};
-    if (!p.weight.format) {
-      p.weight.format = formatOf(Type::F32);
-      p.weight.decode = type.decode;
+    return {.weight = matrixOf(op.in[1], kernels_),
+            .out = rowsOf(op.out[0]),
+            .residual = rowsOf(op.in[3]),
+            .bias = floats(op.in[2])};
+  }
+
+  // ---- latent attention and experts
+  size_t attentionMla(size_t i) {
+    const Op& op = ops_[i];
+    MlaLayer& l = *program_->mla.emplace_back(std::make_unique<MlaLayer>());
+    l.kernels = &kernels_;
+    l.q = rowsOf(op.in[0]);
+    l.out = rowsOf(op.out[0]);
+    l.pool = poolOf(op.in[1]);
+    l.heads = op.p.heads;
+    l.headDim = op.p.headDim;
+    l.ropeDims = op.p.ropeDims;
+    l.vDim = op.p.vDim;
+    l.latent = l.pool.dim - l.ropeDims;
+    l.scale = op.p.scale;
+    l.keysByLatent = op.p.keysByLatent;
+    for (int h = 0; h < l.heads; ++h) {
+      l.keyViews.push_back(planeOf(op.in[2], h));
+      l.valueViews.push_back(planeOf(op.in[3], h));
+      l.keys.push_back(matrixOf(l.keyViews.back(), kernels_));
+      l.values.push_back(matrixOf(l.valueViews.back(), kernels_));
     }
-    return p;
+    l.nopeLayout = actLayout(l.nope());
+    l.latentLayout = actLayout(l.latent);
+
+    if (program_->bucket.rows > kFewRows) {
+      addPhase<MlaExpandedPhase>().layer = &l;
+    }
+    addPhase<MlaAbsorbPhase>().layer = &l;
+    AttentionPhase& attention = addPhase<AttentionPhase>();
+    attention.kernels = &kernels_;
+    attention.fewOnly = true;
+    attention.k = l.pool;
+    attention.k.head = 0;
+    attention.v = attention.k;
+    attention.v.dim = l.latent;
+    attention.heads = l.heads;
+    // Several groups of heads read the same cache, so that there is work for every thread.
+    attention.kvHeads = l.heads % kHeadsTogether == 0 ? l.heads / kHeadsTogether : 1;
+    attention.headDim = int(l.pool.dim);
+    attention.vDim = int(l.latent);
+    attention.scale = l.scale;
+    auto& values = addPhase<MlaValuePhase>();
+    values.layer = &l;
+    values.attention = &attention;
+    partsBytes_ = std::max(partsBytes_, int64_t(kFewRows) * kMaxParts * l.heads * (l.latent + 2) * 4);
+    return i + 1;
+  }
+
+  size_t route(size_t i) {
+    const Op& op = ops_[i];
+    auto& phase = addPhase<RoutePhase>();
+    phase.params = op.p.route;
+    phase.scores = rowsOf(op.in[0]);
+    phase.weights = rowsOf(op.out[1]);
+    phase.ids = reinterpret_cast<int32_t*>(op.out[0].data());
+    phase.idStride = op.out[0].nb[1] / 4;
+    phase.bias = floats(op.in[1]);
+    phase.wanted = op.p.wantedRows;
+    return i + 1;
+  }
+
+  size_t experts(size_t i) {
+    const Op& op = ops_[i];
+    ExpertLayer& l = *program_->experts.emplace_back(std::make_unique<ExpertLayer>());
+    l.kernels = &kernels_;
+    l.x = rowsOf(op.in[0]);
+    l.ids = reinterpret_cast<const int32_t*>(op.in[1].data());
+    l.idStride = op.in[1].nb[1] / 4;
+    l.topK = int(op.in[1].ne[0]);
+    l.weights = rowsOf(op.in[2]);
+    l.residual = rowsOf(op.in[3]);
+    l.out = rowsOf(op.out[0]);
+    l.wanted = op.p.wantedRows;
+    l.maxRows = std::max(program_->bucket.rows, program_->bucket.wanted);
+    // Gate and up read the same rows, so both take 8 bits or neither.
+    const auto takesBytes = [&](const ExpertSet& set) {
+      const FormatKernels* f = formatOf(kernels_, set.experts.front().type);
+      return f && f->bytes;
+    };
+    const bool mixed = takesBytes(*op.experts[0]) != takesBytes(*op.experts[1]);
+    for (const TensorView& e : op.experts[0]->experts) l.gate.push_back(matrixOf(e, kernels_, mixed));
+    for (const TensorView& e : op.experts[1]->experts) l.up.push_back(matrixOf(e, kernels_, mixed));
+    for (const TensorView& e : op.experts[2]->experts) l.down.push_back(matrixOf(e, kernels_));
+    l.inLayout = actLayout(l.gate.front().k);
+    l.hiddenLayout = actLayout(l.hidden());
+    addPhase<ExpertSortPhase>().layer = &l;
+    addPhase<ExpertInputPhase>().layer = &l;
+    addPhase<ExpertGatePhase>().layer = &l;
+    addPhase<ExpertDownPhase>().layer = &l;
+    return i + 1;
   }
 
   // ---- memory
@@ -416,6 +502,21 @@ class ProgramBuilder {
       if (auto* a = dynamic_cast<AttentionPhase*>(phase.get())) a->partsOffset = at;
     }
     at += rounded(partsBytes_);
+    int64_t expertBytes = 0;  // one layer at a time
+    for (const auto& e : p.experts) {
+      e->offset = at;
+      expertBytes = std::max(expertBytes, e->sharedBytes());
+    }
+    at += rounded(expertBytes);
+    size_t absorbed = 0;
+    for (const auto& m : p.mla) absorbed = std::max(absorbed, size_t(m->heads) * size_t(m->latent + m->ropeDims));
+    p.absorbed.resize(absorbed * kFewRows);
+    for (const auto& m : p.mla) {
+      m->absorbed = {p.absorbed.data(), int64_t(m->heads) * (m->latent + m->ropeDims), int64_t(absorbed)};
+    }
+    for (const PhasePtr& phase : p.phases) {
+      if (auto* v = dynamic_cast<MlaValuePhase*>(phase.get())) v->attention->q = v->layer->absorbed;
+    }
     for (auto& [phase, from] : sourceOf_) {
       if (from) phase->input.bytes = *from;
     }

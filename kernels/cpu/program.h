@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "kernels/api/backend.h"
+#include "kernels/cpu/expert_phase.h"
+#include "kernels/cpu/mla_phase.h"
 #include "kernels/cpu/phase.h"
 
 namespace lemma::cpu {
@@ -16,6 +18,9 @@ struct CpuProgram final : Program {
   std::vector<PhasePtr> phases;
   std::vector<RopeTable> tables;
   std::vector<std::unique_ptr<RowSource>> sources;
+  std::vector<std::unique_ptr<ExpertLayer>> experts;
+  std::vector<std::unique_ptr<MlaLayer>> mla;
+  std::vector<float> absorbed;                    // queries in the latent space, few rows, of one layer at a time
   std::vector<std::unique_ptr<float[]>> decoded;  // norm weights and biases that are not F32 in the file
   std::vector<QueryTile> tiles;                   // room for bucket.rows
   bool tiled = false;                             // has attention

@@ -63,13 +63,13 @@ void RowPhase::run(const Run& run, int chunk, Worker&) const {
         case OpKind::rope: {
           const RopeTable& table = (*tables)[size_t(op.table)];
           for (int h = 0; h < op.heads; ++h) {
-            kernels->rope(out + int64_t(h) * op.headDim, table.cosine(run, r), table.sine(run, r), table.half,
-                          op.interleaved);
+            kernels->rope(out + int64_t(h) * op.headDim + op.first, table.cosine(run, r), table.sine(run, r),
+                          table.half, op.interleaved);
           }
           break;
         }
         case OpKind::kvWrite:
-          for (int i = 0; i < 2; ++i) {
+          for (int i = 0; i < 2 && op.in[i].data; ++i) {
             const Pool& pool = op.pools[i];
             for (int h = 0; h < op.heads; ++h) {
               store(*kernels, pool, op.in[i].row(r) + h * pool.dim, slotOf(pool, step, r, h));
@@ -84,6 +84,9 @@ void RowPhase::run(const Run& run, int chunk, Worker&) const {
           break;
         case OpKind::matMul:
         case OpKind::attention:
+        case OpKind::attentionMla:
+        case OpKind::route:
+        case OpKind::moeFfn:
           break;  // never among row ops
       }
     }

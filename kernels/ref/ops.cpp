@@ -1,51 +1,12 @@
 #include "kernels/ref/ops.h"
 
 #include <cmath>
-#include <string>
 #include <vector>
 
-#include "kernels/api/op_check.h"
+#include "kernels/ref/parts.h"
 
 namespace lemma::ref {
 namespace {
-
-float* row(const TensorView& v, int64_t i) { return reinterpret_cast<float*>(v.data() + i * v.nb[1]); }
-
-int rowsOf(const Op& op, const StepData& step) { return op.p.wantedRows ? step.wanted : step.rows; }
-
-tl::unexpected<Error> cancelled() { return fail(Err::cancelled, "the work was cancelled"); }
-
-tl::unexpected<Error> outside(const Op& op, const char* what, int64_t value) {
-  return fail(Err::badValue,
-              "op " + std::string(name(op.kind)) + ": " + what + " " + std::to_string(value) + " is outside its table");
-}
-
-// One row of a weight of any format as floats.
-void decodeRow(const TensorView& v, int64_t i, std::vector<float>& out) {
-  out.resize(size_t(v.ne[0]));
-  typeInfo(v.type)->decode(v.data() + i * v.nb[1], out.data(), v.ne[0]);
-}
-
-// Eight running sums, so that the compiler can keep several additions in flight; their order is fixed.
-double dot(const float* a, const float* b, int64_t n) {
-  double sum[8] = {};
-  int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    for (int j = 0; j < 8; ++j) sum[j] += double(a[i + j]) * double(b[i + j]);
-  }
-  for (; i < n; ++i) sum[0] += double(a[i]) * double(b[i]);
-  return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
-}
-
-// The bytes of one position of one head in a KV pool {dim, pageTokens, kvHeads, pages}.
-Result<std::byte*> kvSlot(const Op& op, const TensorView& pool, const StepData& step, int32_t seq, int32_t pos,
-                          int head) {
-  const int64_t index = pos / pool.ne[1];
-  if (pos < 0 || index >= step.pageTableStride) return outside(op, "position", pos);
-  const int32_t page = step.pageTable[int64_t(seq) * step.pageTableStride + index];
-  if (page < 0 || page >= pool.ne[3]) return outside(op, "page", page);
-  return pool.data() + page * pool.nb[3] + head * pool.nb[2] + (pos % pool.ne[1]) * pool.nb[1];
-}
 
 Result<void> embed(const Op& op, const StepData& step) {
   const TensorView& table = op.in[0];
@@ -95,7 +56,7 @@ Result<void> rope(const Op& op, const StepData& step) {
   const bool interleaved = op.p.ropeStyle == RopeStyle::interleaved;
   for (int r = 0; r < rowsOf(op, step); ++r) {
     for (int head = 0; head < op.p.heads; ++head) {
-      float* x = row(op.in[0], r) + int64_t(head) * op.p.headDim;
+      float* x = row(op.in[0], r) + int64_t(head) * op.p.headDim + op.p.ropeFrom;
       for (int i = 0; i < half; ++i) {
         const float angle = float(step.pos[r]) * frequency[i];
         const float c = std::cos(angle) * op.p.scale, s = std::sin(angle) * op.p.scale;
@@ -111,7 +72,7 @@ Result<void> rope(const Op& op, const StepData& step) {
 }
 
 Result<void> kvWrite(const Op& op, const StepData& step) {
-  for (int which = 0; which < 2; ++which) {  // K, then V
+  for (int which = 0; which < (op.p.vDim > 0 ? 2 : 1); ++which) {  // K, then V
     const TensorView &in = op.in[size_t(which)], &pool = op.out[size_t(which)];
     const TypeInfo* type = typeInfo(pool.type);
     for (int r = 0; r < step.rows; ++r) {
@@ -203,6 +164,12 @@ Result<void> run(const Op& op, const StepData& step, const CancelFlag& cancel) {
       return kvWrite(op, step);
     case OpKind::attention:
       return attention(op, step, cancel);
+    case OpKind::attentionMla:
+      return attentionMla(op, step, cancel);
+    case OpKind::route:
+      return route(op, step);
+    case OpKind::moeFfn:
+      return moeFfn(op, step, cancel);
     case OpKind::swiGlu:
       return swiGlu(op, step);
     case OpKind::add:

@@ -51,6 +51,9 @@ Op shapeOf(const OpCase& c) {
   for (size_t i = 0; i < 2; ++i) {
     if (c.out[i] >= 0) op.out[i] = c.tensors[size_t(c.out[i])].shape;
   }
+  for (size_t i = 0; i < 3; ++i) {
+    if (c.experts[i] >= 0) op.experts[i] = expertsOf(c.tensors[size_t(c.experts[i])].shape);
+  }
   return op;
 }
 

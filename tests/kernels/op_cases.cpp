@@ -138,6 +138,20 @@ class Cases {
   std::vector<CaseMaker> makers_;
 };
 
+// Experts that one row chooses: topK different ones of `experts`.
+int idsOf(CaseMaker& m, int topK, int experts, int rows) {
+  CaseTensor t{.shape = viewOf(Type::I32, {topK, rows}), .perRow = true};
+  t.bytes.resize(size_t(topK) * size_t(rows) * 4);
+  std::vector<int32_t> order(static_cast<size_t>(experts));
+  std::iota(order.begin(), order.end(), 0);
+  for (int r = 0; r < rows; ++r) {
+    m.numbers().shuffle(order);
+    std::memcpy(t.bytes.data() + size_t(r) * size_t(topK) * 4, order.data(), size_t(topK) * 4);
+  }
+  m.c().tensors.push_back(std::move(t));
+  return int(m.c().tensors.size()) - 1;
+}
+
 std::string text(std::initializer_list<std::string> parts) {
   std::string out;
   for (const std::string& p : parts) {
@@ -323,6 +337,117 @@ void attentionCases(Cases& cases) {
   }
 }
 
+void attentionMlaCases(Cases& cases) {
+  struct Shape {
+    int heads, nope, rope, vDim, latent;
+  };
+  struct Load {
+    int rows, seqs, past;
+  };
+  const auto add = [&](Type pool, Type weight, bool byLatent, const Shape& s, const Load& l) {
+    auto& m = cases.make(OpKind::attentionMla,
+                         text({"attentionMla", std::string(typeInfo(pool)->name), std::string(typeInfo(weight)->name),
+                               byLatent ? "keys by latent" : "", number("heads=", s.heads), number("nope=", s.nope),
+                               number("rope=", s.rope), number("vDim=", s.vDim), number("latent=", s.latent),
+                               number("rows=", l.rows), number("seqs=", l.seqs), number("past=", l.past)}));
+    OpCase& c = m.c();
+    const int pages = 28;
+    c.in[0] = m.rows(s.heads * (s.nope + s.rope), l.rows);
+    m.sequences(l.rows, l.seqs, l.past, kPageTokens, pages);
+    c.in[1] = m.pool(pool, s.latent + s.rope, kPageTokens, 1, pages);
+    const float spread = 1 / std::sqrt(float(s.latent));
+    c.in[2] = byLatent ? m.weight(weight, {s.latent, s.nope, s.heads}, spread)
+                       : m.weight(weight, {s.nope, s.latent, s.heads}, spread);
+    c.in[3] = m.weight(weight, {s.latent, s.vDim, s.heads}, spread);
+    c.results = {c.out[0] = m.rows(s.heads * s.vDim, l.rows)};
+    c.params = {.scale = 1 / std::sqrt(float(s.nope + s.rope)),
+                .heads = s.heads,
+                .kvHeads = 1,
+                .headDim = s.nope + s.rope,
+                .vDim = s.vDim,
+                .ropeDims = s.rope,
+                .keysByLatent = byLatent};
+    c.tolerance = pool == Type::Q8_0 || !isFloat(weight) ? kEightBit : kFloat;
+  };
+  for (const Load& l : {Load{1, 1, 0}, Load{1, 1, 300}, Load{8, 4, 40}, Load{9, 1, 70}, Load{33, 3, 20}}) {
+    for (bool byLatent : {false, true}) {
+      add(Type::F32, Type::F32, byLatent, {4, 16, 8, 24, 40}, l);
+      add(Type::F16, Type::F16, byLatent, {4, 64, 16, 48, 96}, l);
+      add(Type::F16, Type::Q8_0, byLatent, {3, 64, 32, 64, 128}, l);
+      add(Type::Q8_0, Type::BF16, byLatent, {2, 32, 32, 32, 64}, l);
+    }
+  }
+  add(Type::F16, Type::F16, false, {64, 32, 16, 32, 64}, {1, 1, 200});  // more heads than go together
+}
+
+void routeCases(Cases& cases) {
+  struct Shape {
+    int experts, topK, groups, topGroups;
+    bool twoBest, bias;
+    Scoring scoring;
+    bool normalise;
+  };
+  const Shape shapes[] = {{8, 2, 1, 1, false, false, Scoring::softmax, false},
+                          {12, 3, 1, 1, false, false, Scoring::softmax, true},
+                          {16, 4, 4, 2, false, false, Scoring::softmax, false},
+                          {64, 8, 8, 4, true, true, Scoring::sigmoid, true},
+                          {256, 8, 8, 4, true, true, Scoring::sigmoid, true}};
+  for (const Shape& s : shapes) {
+    for (int rows : {1, 9, 33}) {
+      auto& m = cases.make(OpKind::route, text({"route", number("experts=", s.experts), number("topK=", s.topK),
+                                                number("groups=", s.groups), number("rows=", rows)}));
+      OpCase& c = m.c();
+      c.in[0] = m.rows(s.experts, rows);
+      if (s.bias) c.in[1] = m.weight(Type::F32, {s.experts}, 0.2f);
+      c.out = {idsOf(m, s.topK, s.experts, rows), m.rows(s.topK, rows)};
+      c.results = {c.out[0], c.out[1]};
+      c.params.route = {.topK = s.topK,
+                        .groups = s.groups,
+                        .topGroups = s.topGroups,
+                        .groupByTwoBest = s.twoBest,
+                        .scoring = s.scoring,
+                        .normalise = s.normalise,
+                        .scale = s.bias ? 2.5f : 1.0f};
+      c.rows = rows;
+    }
+  }
+}
+
+void moeFfnCases(Cases& cases) {
+  const auto add = [&](Type gate, Type up, Type down, int64_t d, int64_t hidden, int experts, int topK, int rows,
+                       bool residual, bool inPlace) {
+    auto& m =
+        cases.make(OpKind::moeFfn, text({"moeFfn", std::string(typeInfo(gate)->name), std::string(typeInfo(up)->name),
+                                         std::string(typeInfo(down)->name), number("d=", d), number("hidden=", hidden),
+                                         number("experts=", experts), number("topK=", topK), number("rows=", rows),
+                                         residual ? "residual" : "", inPlace ? "in place" : ""}));
+    OpCase& c = m.c();
+    c.in[0] = m.rows(d, rows);
+    c.in[1] = idsOf(m, topK, experts, rows);
+    c.in[2] = m.rows(topK, rows);
+    c.experts = {m.weight(gate, {d, hidden, experts}, 1 / std::sqrt(float(d))),
+                 m.weight(up, {d, hidden, experts}, 1 / std::sqrt(float(d))),
+                 m.weight(down, {hidden, d, experts}, 1 / std::sqrt(float(hidden)))};
+    c.out[0] = m.rows(d, rows);
+    if (residual) c.in[3] = inPlace ? c.out[0] : m.rows(d, rows);
+    c.results = {c.out[0]};
+    c.rows = rows;
+    const bool floats = isFloat(gate) && isFloat(up) && isFloat(down);
+    c.tolerance = floats ? kFloat : kEightBit;
+  };
+  for (int rows : kRows) {
+    add(Type::F32, Type::F32, Type::F32, 64, 40, 5, 2, rows, true, true);
+    add(Type::F16, Type::F16, Type::F16, 96, 64, 8, 3, rows, false, false);
+    add(Type::Q8_0, Type::Q8_0, Type::Q8_0, 96, 64, 8, 2, rows, true, true);
+    add(Type::Q4_0, Type::Q4_0, Type::F32, 64, 96, 4, 4, rows, true, false);
+  }
+  for (int rows : {1, 9}) {
+    add(Type::Q8_0, Type::F32, Type::Q4_1, 64, 96, 4, 2, rows, true, true);       // gate and up want different inputs
+    add(Type::Q4_0, Type::Q4_0, Type::Q4_0, 2560, 2112, 3, 2, rows, true, true);  // several segments along k
+    add(Type::Q8_0, Type::Q8_0, Type::Q8_0, 64, 1056, 3, 1, rows, false, false);  // several chunks of outputs
+  }
+}
+
 void elementwiseCases(Cases& cases) {
   for (OpKind kind : {OpKind::swiGlu, OpKind::add}) {
     for (int rows : kRows) {
@@ -355,6 +480,9 @@ std::vector<OpCase> allOpCases() {
   ropeCases(cases);
   kvWriteCases(cases);
   attentionCases(cases);
+  attentionMlaCases(cases);
+  routeCases(cases);
+  moeFfnCases(cases);
   elementwiseCases(cases);
   return cases.take();
 }
@@ -379,6 +507,12 @@ OpCase rowsOfCase(const OpCase& whole, int first, int count) {
     std::iota(part.wantedRows.begin(), part.wantedRows.end(), 0);
   }
   return part;
+}
+
+std::shared_ptr<const ExpertSet> expertsOf(const TensorView& all) {
+  auto set = std::make_shared<ExpertSet>();
+  for (int64_t e = 0; e < all.ne[2]; ++e) set->experts.push_back(planeOf(all, e));
+  return set;
 }
 
 Result<std::vector<float>> runOn(Backend& backend, const OpCase& c) { return runOn(backend, c, CancelFlag(false)); }
@@ -423,6 +557,9 @@ Result<std::vector<float>> runOn(Backend& backend, const OpCase& c, const Cancel
   for (size_t i = 0; i < 2; ++i) {
     if (c.out[i] >= 0) op.out[i] = views[size_t(c.out[i])];
   }
+  for (size_t i = 0; i < 3; ++i) {
+    if (c.experts[i] >= 0) op.experts[i] = expertsOf(views[size_t(c.experts[i])]);
+  }
   LEMMA_TRY(program, backend.compile({&op, 1}, {.rows = c.rows, .wanted = int32_t(c.wantedRows.size())}));
   const StepData step{.rows = c.rows,
                       .wanted = int32_t(c.wantedRows.size()),
@@ -435,20 +572,33 @@ Result<std::vector<float>> runOn(Backend& backend, const OpCase& c, const Cancel
   LEMMA_TRY(fence, backend.submit(*program, step, {}, cancel));
   LEMMA_CHECK(backend.wait(fence, kNoDeadline));
 
-  std::vector<float> out;
+  std::vector<std::vector<std::byte>> fetched;
   for (int index : c.results) {
-    const CaseTensor& t = c.tensors[size_t(index)];
-    std::vector<std::byte> bytes(t.bytes.size());
+    std::vector<std::byte> bytes(c.tensors[size_t(index)].bytes.size());
     const TensorView host = asBytes(wrap(bytes.data(), bytes.size()), bytes.size());
-    LEMMA_TRY(fetched, backend.copy(host, asBytes(buffers[size_t(index)], bytes.size()), {}));
-    LEMMA_CHECK(backend.wait(fetched, kNoDeadline));
-    const int64_t stride = t.shape.nb[1];
-    const int64_t rows = t.perRow ? c.runRows() : t.shape.ne[1] * t.shape.ne[2] * t.shape.ne[3];
-    for (int64_t r = 0; r < rows; ++r) {
-      out.resize(out.size() + size_t(t.shape.ne[0]));
-      typeInfo(t.shape.type)
-          ->decode(bytes.data() + r * stride, &out[out.size() - size_t(t.shape.ne[0])], t.shape.ne[0]);
+    LEMMA_TRY(copied, backend.copy(host, asBytes(buffers[size_t(index)], bytes.size()), {}));
+    LEMMA_CHECK(backend.wait(copied, kNoDeadline));
+    fetched.push_back(std::move(bytes));
+  }
+  std::vector<float> out;
+  const auto append = [&](size_t result, int64_t r) {
+    const TensorView& shape = c.tensors[size_t(c.results[result])].shape;
+    const std::byte* const from = fetched[result].data() + r * shape.nb[1];
+    out.resize(out.size() + size_t(shape.ne[0]));
+    float* const to = &out[out.size() - size_t(shape.ne[0])];
+    if (shape.type == Type::I32) {
+      std::copy_n(reinterpret_cast<const int32_t*>(from), shape.ne[0], to);
+    } else {
+      typeInfo(shape.type)->decode(from, to, shape.ne[0]);
     }
+  };
+  // Row by row, so that the rows of a part of a case stand together.
+  for (int64_t r = 0; c.tensors[size_t(c.results[0])].perRow && r < c.runRows(); ++r) {
+    for (size_t i = 0; i < c.results.size(); ++i) append(i, r);
+  }
+  for (size_t i = 0; i < c.results.size(); ++i) {
+    const CaseTensor& t = c.tensors[size_t(c.results[i])];
+    for (int64_t r = 0; !t.perRow && r < t.shape.ne[1] * t.shape.ne[2] * t.shape.ne[3]; ++r) append(i, r);
   }
   return out;
 }

@@ -31,7 +31,8 @@ struct OpCase {
   std::vector<CaseTensor> tensors;
   std::array<int, 4> in{-1, -1, -1, -1};  // indices into tensors, -1 = none
   std::array<int, 2> out{-1, -1};
-  std::vector<int> results;  // tensors to compare after the run
+  std::array<int, 3> experts{-1, -1, -1};  // {in, out, experts} tensors, one matrix an expert
+  std::vector<int> results;                // tensors to compare after the run
   double tolerance = kFloat;
   int rows = 0;
   std::vector<int32_t> tokens, pos, seqOfRow, pageTable, wantedRows;
@@ -45,7 +46,10 @@ std::vector<OpCase> allOpCases();
 // The same case on `count` rows from `first` on; for ops whose rows do not depend on each other.
 OpCase rowsOfCase(const OpCase& whole, int first, int count);
 
-// Results of a run, decoded to float, tensors one after another: of per-row tensors the rows that ran, else everything.
+// The matrices of a {in, out, experts} tensor.
+std::shared_ptr<const ExpertSet> expertsOf(const TensorView& all);
+
+// Results of a run, decoded to float: of per-row tensors the rows that ran, row by row, else every tensor whole.
 Result<std::vector<float>> runOn(Backend& backend, const OpCase& c);
 Result<std::vector<float>> runOn(Backend& backend, const OpCase& c, const CancelFlag& cancel);
 

@@ -112,6 +112,12 @@ const GoldenModel kLlamaQuantised[] = {{"llama_kquant", "model-q8_0.gguf", "_q8_
 const GoldenModel kQwen[] = {
     {"qwen2", "model-f32.gguf", ""}, {"qwen3", "model-f32.gguf", ""}, {"qwen3", "model-f16.gguf", "_f16w"}};
 
+const GoldenModel kDeepSeek[] = {{"deepseek_v3", "model-f32.gguf", ""},
+                                 {"deepseek_v3", "model-f16.gguf", "_f16w"},
+                                 {"deepseek_v3", "model-f16-legacy.gguf", "_f16w"},
+                                 {"deepseek_r1_fp8", "model-f32.gguf", ""},
+                                 {"deepseek_v2_lite", "model-f32.gguf", ""}};
+
 const auto kBackends = testing::Values("reference", "cpu");
 
 std::string label(const testing::TestParamInfo<Golden::ParamType>& info) {
@@ -123,6 +129,8 @@ INSTANTIATE_TEST_SUITE_P(Llama, Golden, testing::Combine(testing::ValuesIn(kLlam
 INSTANTIATE_TEST_SUITE_P(Llama, GoldenGreedy, testing::Combine(testing::ValuesIn(kLlama), kBackends), label);
 INSTANTIATE_TEST_SUITE_P(Qwen, Golden, testing::Combine(testing::ValuesIn(kQwen), kBackends), label);
 INSTANTIATE_TEST_SUITE_P(Qwen, GoldenGreedy, testing::Combine(testing::ValuesIn(kQwen), kBackends), label);
+INSTANTIATE_TEST_SUITE_P(DeepSeek, Golden, testing::Combine(testing::ValuesIn(kDeepSeek), kBackends), label);
+INSTANTIATE_TEST_SUITE_P(DeepSeek, GoldenGreedy, testing::Combine(testing::ValuesIn(kDeepSeek), kBackends), label);
 INSTANTIATE_TEST_SUITE_P(LlamaQuantised, Golden,
                          testing::Combine(testing::ValuesIn(kLlamaQuantised), testing::Values("reference")), label);
 

@@ -1,0 +1,138 @@
+// The architecture `deepseek2`: DeepSeek-V2, V2-Lite, V3, R1, Kimi-K2. Latent attention; a few dense layers, then
+// experts beside a shared one; rotary positions in interleaved pairs, stretched by YaRN.
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "engine/blocks/latent_attention.h"
+#include "engine/blocks/moe_ffn.h"
+#include "engine/blocks/norm.h"
+#include "engine/blocks/rope.h"
+#include "engine/models/model_arch.h"
+
+namespace lemma {
+namespace {
+
+Result<Hparams> readHparams(const GgufHeader& header) {
+  namespace limit = hparam_limits;
+  MetadataReader r(header, "deepseek2");
+  Hparams h = readDecoderHparams(r);
+  // Layers that guess the token after the next are counted among the others.
+  h.draftLayers = r.wholeOr("nextn_predict_layers", 0, 0, h.layers - 1);
+  h.layers -= h.draftLayers;
+
+  LatentParams latent;
+  latent.queryRank = r.wholeOr("attention.q_lora_rank", 0, 0, limit::kWidth);
+  latent.kvRank = r.whole("attention.kv_lora_rank", 1, limit::kWidth);
+  // Newer files give the cache's shape as key and value length, and that of heads by keys of their own.
+  h.headDim = r.wholeOr("attention.key_length_mla", h.headDim, 2, limit::kHeadDim);
+  h.vDim = r.wholeOr("attention.value_length_mla", h.vDim, 1, limit::kHeadDim);
+  h.latent = latent;
+
+  h.rope = readRope(r, h, RopeStyle::interleaved);
+  r.require(h.rope.dims < h.headDim, Err::badValue, "rope.dimension_count", "is a whole head");
+  h.attentionScale = r.realOr("attention.scale", 1 / std::sqrt(double(h.headDim)), 1e-6, 1e6) * h.rope.scoreFactor;
+  h.kvHeads = 1;
+  h.kv = {.keyDim = latent.kvRank + h.rope.dims, .valueDim = 0, .heads = 1};
+
+  ExpertParams experts = readExperts(r, false);
+  experts.denseLayers = r.wholeOr("leading_dense_block_count", 0, 0, limit::kLayers);
+  const int shared = r.wholeOr("expert_shared_count", 0, 0, 64);
+  r.require(int64_t(shared) * experts.hidden <= limit::kWidth, Err::tooLarge, "expert_shared_count",
+            "makes the shared expert wider than this build takes");
+  LEMMA_CHECK(r.result());
+  experts.sharedHidden = shared * experts.hidden;
+  h.experts = experts;
+  LEMMA_TRY(vocabulary, readVocabulary(header));
+  h.vocabulary = vocabulary;
+  return h;
+}
+
+struct Layer {
+  TensorView attentionNorm, ffnNorm;
+  LatentAttentionWeights attention;
+  DenseFfnWeights dense;  // of the first layers
+  MoeFfnWeights moe;      // of all others
+};
+
+class DeepSeek2 final : public ModelGraph {
+ public:
+  explicit DeepSeek2(const Hparams& h) : h_(h) {}
+
+  Result<void> bind(WeightStore& weights) {
+    LEMMA_TRY(table, weights.require("token_embd.weight", {h_.embedding, h_.vocabulary}));
+    LEMMA_TRY(outputNorm, weights.require("output_norm.weight", {h_.embedding}));
+    LEMMA_TRY(output, weights.optional("output.weight", {h_.embedding, h_.vocabulary}));
+    LEMMA_TRY(frequencies, ropeFrequencies(h_.rope, weights));
+    tokens_ = table;
+    outputNorm_ = outputNorm;
+    output_.weight = output.empty() ? table : output;  // tied embeddings
+    frequencies_ = frequencies;
+    for (int i = 0; i < h_.layers; ++i) {
+      LEMMA_TRY(layer, bindLayer(weights, i));
+      layers_.push_back(std::move(layer));
+    }
+    return {};
+  }
+
+  void embed(GraphBuilder& g) const override {
+    g.add({.kind = OpKind::embed, .in = {g.weight(tokens_)}, .out = {g.residual()}});
+  }
+
+  void layer(GraphBuilder& g, int index) const override {
+    const Layer& l = layers_[size_t(index)];
+    const TensorView x = g.residual(), normed = g.activation(h_.embedding);
+    rmsNorm(g, x, l.attentionNorm, normed, h_.normEps);
+    latentAttention(g, l.attention, h_, index, frequencies_, normed, x);
+    rmsNorm(g, x, l.ffnNorm, normed, h_.normEps);
+    if (index < h_.experts->denseLayers) {
+      denseFfn(g, l.dense, normed, x);
+    } else {
+      moeFfn(g, l.moe, *h_.experts, normed, x);
+    }
+  }
+
+  void head(GraphBuilder& g) const override {
+    const TensorView picked = g.wantedActivation(h_.embedding);
+    g.add({.kind = OpKind::selectRows, .in = {g.residual()}, .out = {picked}, .p = {.wantedRows = true}});
+    rmsNorm(g, picked, outputNorm_, picked, h_.normEps, 0, true);
+    linear(g, output_, picked, g.logits(), {}, true);
+  }
+
+ private:
+  Result<Layer> bindLayer(WeightStore& weights, int index) const {
+    const std::string prefix = "blk." + std::to_string(index) + ".";
+    Layer l;
+    LEMMA_TRY(attentionNorm, weights.require(prefix + "attn_norm.weight", {h_.embedding}));
+    LEMMA_TRY(attention, bindLatentAttention(weights, prefix, h_));
+    LEMMA_TRY(ffnNorm, weights.require(prefix + "ffn_norm.weight", {h_.embedding}));
+    l.attentionNorm = attentionNorm;
+    l.attention = std::move(attention);
+    l.ffnNorm = ffnNorm;
+    if (index < h_.experts->denseLayers) {
+      LEMMA_TRY(dense, bindDenseFfn(weights, prefix, h_.embedding, h_.feedForward));
+      l.dense = std::move(dense);
+    } else {
+      LEMMA_TRY(moe, bindMoeFfn(weights, prefix, h_.embedding, *h_.experts));
+      l.moe = std::move(moe);
+    }
+    return l;
+  }
+
+  const Hparams h_;
+  TensorView tokens_, outputNorm_, frequencies_;
+  Linear output_;
+  std::vector<Layer> layers_;
+};
+
+Result<std::unique_ptr<ModelGraph>> bind(const Hparams& h, WeightStore& weights) {
+  auto model = std::make_unique<DeepSeek2>(h);
+  LEMMA_CHECK(model->bind(weights));
+  return model;
+}
+
+}  // namespace
+
+extern const ModelArch kArch_deepseek2{.ggufName = "deepseek2", .readHparams = readHparams, .bind = bind};
+
+}  // namespace lemma

@@ -1,0 +1,330 @@
+#include "kernels/cpu/expert_phase.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace lemma::cpu {
+namespace {
+
+constexpr int kRowsAChunk = 8;
+
+// Takes pieces of a worker's memory one after another.
+class Taker {
+ public:
+  explicit Taker(std::byte* at) : at_(at) {}
+  template <class T = std::byte>
+  T* take(int64_t bytes) {
+    std::byte* const p = at_ + bytes_;
+    bytes_ += roundUp(bytes, 64);
+    return reinterpret_cast<T*>(p);
+  }
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  std::byte* at_;
+  int64_t bytes_ = 0;
+};
+
+// What a phase of products keeps in a worker's memory.
+struct Scratch {
+  float* out[2] = {};
+  std::byte* panel[2] = {};
+  float* decoded = nullptr;
+  int64_t bytes = 0;
+};
+
+Scratch scratchOf(std::byte* memory, const ExpertLayer& l, const Matrix& first, const Matrix* second,
+                  const ActLayout& layout) {
+  Taker t(memory);
+  Scratch s;
+  int i = 0;
+  for (const Matrix* m : {&first, second}) {
+    if (!m) continue;
+    s.out[i] = t.take<float>(std::max(int64_t(kFewRows) * kFewOutputs, int64_t(l.maxRows) * kPanel) * 4);
+    s.panel[i++] = t.take(std::max(panelBytes(*m), matVecScratchBytes(layout)));
+  }
+  if (first.decode || (second && second->decode)) s.decoded = t.take<float>(decodedBytes(first.k));
+  s.bytes = t.bytes();
+  return s;
+}
+
+// Outputs of a chunk of few rows so that `units` times `total` of them make enough chunks.
+int64_t fewOutputs(int64_t total, int64_t units, const Run& run) {
+  const int64_t wish = int64_t(kChunksAThread) * run.threads;
+  return std::clamp<int64_t>(total * std::max<int64_t>(units, 1) / wish / kPanel * kPanel, kPanel, kFewOutputs);
+}
+
+// rows x outputs n0 .. n0 + n of one matrix into out[rows, kPanel], segment after segment along k.
+void multiplyMany(const Matrix& m, int64_t n0, int n, const std::byte* acts, int64_t stride, const ActLayout& layout,
+                  int rows, float* decoded, std::byte* panel, float* out) {
+  for (int64_t k0 = 0; k0 < m.k; k0 += kSegment) {
+    const int64_t segment = std::min<int64_t>(kSegment, m.k - k0);
+    unpackPanel(m, n0, n, k0, segment, decoded, panel);
+    for (int row = 0; row < rows; row += kStrip) {
+      m.format->gemm({.panel = panel,
+                      .k0 = k0,
+                      .k = segment,
+                      .acts = acts + row * stride,
+                      .layout = &layout,
+                      .actStride = stride,
+                      .rows = std::min(kStrip, rows - row),
+                      .out = out + int64_t(row) * kPanel,
+                      .accumulate = k0 > 0});
+    }
+  }
+}
+
+void scoreRow(const float* in, int64_t n, Scoring scoring, float* out) {
+  if (scoring == Scoring::sigmoid) {
+    for (int64_t i = 0; i < n; ++i) out[i] = 1 / (1 + std::exp(-in[i]));
+    return;
+  }
+  const float top = *std::max_element(in, in + n);
+  float total = 0;
+  for (int64_t i = 0; i < n; ++i) total += out[i] = std::exp(in[i] - top);
+  for (int64_t i = 0; i < n; ++i) out[i] /= total;
+}
+
+// Takes the largest `count` times, of equals the first; what was taken becomes -infinity.
+template <class Take>
+void takeLargest(float* values, int64_t n, int count, const Take& take) {
+  for (int i = 0; i < count; ++i) {
+    const int64_t at = std::max_element(values, values + n) - values;
+    take(i, at);
+    values[at] = -std::numeric_limits<float>::infinity();
+  }
+}
+
+}  // namespace
+
+// ---- the choice
+
+int RoutePhase::chunks(const Run& run) const { return (run.rows(wanted) + kRowsAChunk - 1) / kRowsAChunk; }
+
+size_t RoutePhase::scratchBytes() const { return size_t(2 * scores.width + 3 * params.groups) * 4; }
+
+void RoutePhase::run(const Run& run, int chunk, Worker& worker) const {
+  worker.prepared = -1;
+  const int64_t experts = scores.width, size = experts / params.groups;
+  auto* const score = reinterpret_cast<float*>(worker.scratch);
+  float* const wish = score + experts;
+  float* const group = wish + experts;
+  float* const stays = group + params.groups;
+  const int end = std::min((chunk + 1) * kRowsAChunk, run.rows(wanted));
+  for (int r = chunk * kRowsAChunk; r < end; ++r) {
+    scoreRow(scores.row(r), experts, params.scoring, score);
+    for (int64_t e = 0; e < experts; ++e) wish[e] = score[e] + (bias ? bias[e] : 0);
+    if (params.topGroups < params.groups) {
+      for (int g = 0; g < params.groups; ++g) {
+        float best = -std::numeric_limits<float>::infinity(), second = best;
+        for (int64_t e = g * size; e < (g + 1) * size; ++e) {
+          second = std::max(second, std::min(best, wish[e]));
+          best = std::max(best, wish[e]);
+        }
+        group[g] = params.groupByTwoBest ? best + second : best;
+        stays[g] = 0;
+      }
+      takeLargest(group, params.groups, params.topGroups, [&](int, int64_t g) { stays[g] = 1; });
+      for (int64_t e = 0; e < experts; ++e) {
+        if (stays[e / size] == 0) wish[e] = -std::numeric_limits<float>::infinity();
+      }
+    }
+    float total = 0;
+    float* const weight = weights.row(r);
+    int32_t* const id = ids + r * idStride;
+    takeLargest(wish, experts, params.topK, [&](int i, int64_t e) {
+      id[i] = int32_t(e);
+      total += weight[i] = score[e];
+    });
+    for (int i = 0; i < params.topK; ++i) {
+      weight[i] = (params.normalise ? weight[i] / (total + 1e-20f) : weight[i]) * params.scale;
+    }
+  }
+}
+
+// ---- the layer's memory
+
+int64_t ExpertLayer::sharedBytes() const {
+  const int64_t pairs = int64_t(maxRows) * topK;
+  return roundUp((2 * int64_t(experts()) + 2 + 3 * pairs) * 4, 64) + pairs * (roundUp(inStride(), 64) + hiddenStride()) + 128;
+}
+
+ExpertLayer::Lists ExpertLayer::lists(const Run& run) const {
+  const int64_t pairs = int64_t(maxRows) * topK;
+  Lists l{};
+  l.usedCount = reinterpret_cast<int32_t*>(run.shared + offset);
+  l.used = l.usedCount + 1;
+  l.first = l.used + experts();
+  l.rowOfPair = l.first + experts() + 1;
+  l.pairOf = l.rowOfPair + pairs;
+  l.weight = reinterpret_cast<float*>(l.pairOf + pairs);
+  l.in = run.shared + offset + roundUp((2 * int64_t(experts()) + 2 + 3 * pairs) * 4, 64);
+  l.hidden = l.in + roundUp(pairs * inStride(), 64);
+  return l;
+}
+
+void ExpertSortPhase::run(const Run& run, int, Worker& worker) const {
+  worker.prepared = -1;
+  const ExpertLayer& e = *layer;
+  const ExpertLayer::Lists l = e.lists(run);
+  const int rows = e.rows(run);
+  std::fill_n(l.first, e.experts() + 1, 0);
+  for (int r = 0; r < rows; ++r) {
+    for (int i = 0; i < e.topK; ++i) ++l.first[e.ids[r * e.idStride + i] + 1];
+  }
+  *l.usedCount = 0;
+  for (int i = 0; i < e.experts(); ++i) {
+    if (l.first[i + 1] > 0) l.used[(*l.usedCount)++] = i;
+    l.first[i + 1] += l.first[i];
+  }
+  // Counted up while pairs find their places, then put back.
+  for (int r = 0; r < rows; ++r) {
+    for (int i = 0; i < e.topK; ++i) {
+      const int32_t pair = l.first[e.ids[r * e.idStride + i]]++;
+      l.rowOfPair[pair] = r;
+      l.pairOf[int64_t(r) * e.topK + i] = pair;
+      l.weight[pair] = e.weights.row(r)[i];
+    }
+  }
+  for (int i = e.experts(); i > 0; --i) l.first[i] = l.first[i - 1];
+  l.first[0] = 0;
+}
+
+void ExpertInputPhase::run(const Run& run, int chunk, Worker& worker) const {
+  worker.prepared = -1;
+  const ExpertLayer& e = *layer;
+  const ExpertLayer::Lists l = e.lists(run);
+  const int end = std::min((chunk + 1) * 8, e.rows(run));
+  const int64_t stride = e.inStride();
+  for (int r = chunk * 8; r < end; ++r) {
+    const int32_t* const pairs = l.pairOf + int64_t(r) * e.topK;
+    std::byte* const first = l.in + pairs[0] * stride;
+    if (e.inBytes()) {
+      e.kernels->quantize(e.x.row(r), 0, e.inLayout.blocks, e.inLayout, first);
+    } else {
+      std::memcpy(first, e.x.row(r), size_t(stride));
+    }
+    for (int i = 1; i < e.topK; ++i) std::memcpy(l.in + pairs[i] * stride, first, size_t(stride));
+  }
+}
+
+// ---- gate and up
+
+int64_t ExpertGatePhase::outputs(const Run& run) const {
+  if (layer->rows(run) > kFewRows) return kPanel;
+  return fewOutputs(layer->hidden(), *layer->lists(run).usedCount, run);
+}
+
+int ExpertGatePhase::chunks(const Run& run) const {
+  if (layer->rows(run) == 0) return 0;
+  const int64_t blocks = (layer->hidden() + outputs(run) - 1) / outputs(run);
+  return int(*layer->lists(run).usedCount * blocks);
+}
+
+size_t ExpertGatePhase::scratchBytes() const {
+  return size_t(scratchOf(nullptr, *layer, layer->gate.front(), &layer->up.front(), layer->inLayout).bytes);
+}
+
+void ExpertGatePhase::run(const Run& run, int chunk, Worker& worker) const {
+  worker.prepared = -1;
+  const ExpertLayer& e = *layer;
+  const ExpertLayer::Lists l = e.lists(run);
+  const Scratch s = scratchOf(worker.scratch, e, e.gate.front(), &e.up.front(), e.inLayout);
+  const int64_t width = outputs(run), blocks = (e.hidden() + width - 1) / width;
+  const int32_t expert = l.used[chunk / blocks];
+  const int64_t n0 = chunk % blocks * width, n = std::min(width, e.hidden() - n0);
+  const int32_t first = l.first[expert];
+  const int count = l.first[expert + 1] - first;
+  const std::byte* const acts = l.in + first * e.inStride();
+  const bool few = e.rows(run) <= kFewRows;
+  for (int i = 0; i < 2; ++i) {
+    const Matrix& m = (i == 0 ? e.gate : e.up)[size_t(expert)];
+    if (few) {
+      multiplyFew(m, n0, n,
+                  {.acts = acts,
+                   .layout = &e.inLayout,
+                   .actStride = e.inStride(),
+                   .tokens = count,
+                   .out = s.out[i],
+                   .ldOut = kFewOutputs,
+                   .scratch = s.panel[i]},
+                  s.decoded);
+    } else {
+      multiplyMany(m, n0, int(n), acts, e.inStride(), e.inLayout, count, s.decoded, s.panel[i], s.out[i]);
+    }
+  }
+  const int64_t ld = few ? kFewOutputs : kPanel;
+  for (int i = 0; i < count; ++i) {
+    float* const h = s.out[0] + i * ld;
+    e.kernels->swiGlu(h, s.out[1] + i * ld, n, h);
+    std::byte* const to = l.hidden + (first + i) * e.hiddenStride();
+    if (e.hiddenBytes()) {
+      e.kernels->quantize(h, int32_t(n0 / 32), int32_t(n / 32), e.hiddenLayout, to);
+    } else {
+      std::memcpy(to + n0 * 4, h, size_t(n) * 4);
+    }
+  }
+}
+
+// ---- down
+
+int64_t ExpertDownPhase::outputs(const Run& run) const {
+  return layer->rows(run) > kFewRows ? kPanel : fewOutputs(layer->down.front().n, 1, run);
+}
+
+int ExpertDownPhase::chunks(const Run& run) const {
+  if (layer->rows(run) == 0) return 0;
+  return int((layer->down.front().n + outputs(run) - 1) / outputs(run));
+}
+
+size_t ExpertDownPhase::scratchBytes() const {
+  return size_t(scratchOf(nullptr, *layer, layer->down.front(), nullptr, layer->hiddenLayout).bytes);
+}
+
+void ExpertDownPhase::run(const Run& run, int chunk, Worker& worker) const {
+  worker.prepared = -1;
+  const ExpertLayer& e = *layer;
+  const ExpertLayer::Lists l = e.lists(run);
+  const Scratch s = scratchOf(worker.scratch, e, e.down.front(), nullptr, e.hiddenLayout);
+  const int64_t width = outputs(run), n0 = chunk * width, n = std::min(width, e.down.front().n - n0);
+  const int rows = e.rows(run);
+  for (int r = 0; r < rows; ++r) {
+    float* const out = e.out.row(r) + n0;
+    if (!e.residual.data) {
+      std::memset(out, 0, size_t(n) * 4);
+    } else if (e.residual.row(r) + n0 != out) {
+      std::memcpy(out, e.residual.row(r) + n0, size_t(n) * 4);
+    }
+  }
+  const bool few = rows <= kFewRows;
+  const int64_t ld = few ? kFewOutputs : kPanel;
+  for (int u = 0; u < *l.usedCount; ++u) {
+    const int32_t expert = l.used[u], first = l.first[expert];
+    const int count = l.first[expert + 1] - first;
+    const Matrix& m = e.down[size_t(expert)];
+    const std::byte* const acts = l.hidden + first * e.hiddenStride();
+    if (few) {
+      multiplyFew(m, n0, n,
+                  {.acts = acts,
+                   .layout = &e.hiddenLayout,
+                   .actStride = e.hiddenStride(),
+                   .tokens = count,
+                   .out = s.out[0],
+                   .ldOut = kFewOutputs,
+                   .scratch = s.panel[0]},
+                  s.decoded);
+    } else {
+      multiplyMany(m, n0, int(n), acts, e.hiddenStride(), e.hiddenLayout, count, s.decoded, s.panel[0], s.out[0]);
+    }
+    for (int i = 0; i < count; ++i) {
+      float* const out = e.out.row(l.rowOfPair[first + i]) + n0;
+      const float* const part = s.out[0] + i * ld;
+      const float weight = l.weight[first + i];
+      for (int64_t j = 0; j < n; ++j) out[j] += weight * part[j];
+    }
+  }
+}
+
+}  // namespace lemma::cpu

@@ -1,0 +1,96 @@
+// A mixture of experts on the cpu: rows are sorted by expert once, every expert multiplies its rows together, and sums
+// go straight into the output. Four phases share one ExpertLayer. Made by ProgramBuilder; see phase.h.
+#pragma once
+
+#include <vector>
+
+#include "kernels/cpu/matrix.h"
+#include "kernels/cpu/phase.h"
+
+namespace lemma::cpu {
+
+// The choice of experts, row by row.
+struct RoutePhase final : Phase {
+  RouteParams params;
+  Rows scores, weights;
+  int32_t* ids = nullptr;  // [rows, idStride]
+  int64_t idStride = 0;
+  const float* bias = nullptr;  // on the choice; null = none
+  bool wanted = false;
+  int chunks(const Run& run) const override;
+  void run(const Run& run, int chunk, Worker& worker) const override;
+  size_t scratchBytes() const override;
+};
+
+// One moeFfn with its pointers resolved. A pair is a row and one of its experts; pairs are kept sorted by expert, then
+// row, so that the rows of an expert lie together and a row's sums run in the order of its experts' numbers.
+struct ExpertLayer {
+  const KernelTable* kernels = nullptr;
+  Rows x, weights, out, residual;
+  const int32_t* ids = nullptr;
+  int64_t idStride = 0;
+  int topK = 0;
+  std::vector<Matrix> gate, up, down;
+  ActLayout inLayout, hiddenLayout;
+  int64_t offset = 0;  // in the program's scratch
+  int maxRows = 0;
+  bool wanted = false;
+
+  int experts() const { return int(gate.size()); }
+  int64_t hidden() const { return gate.front().n; }
+  bool inBytes() const { return gate.front().format->bytes; }
+  bool hiddenBytes() const { return down.front().format->bytes; }
+  int64_t inStride() const { return inBytes() ? inLayout.stride : gate.front().k * 4; }
+  int64_t hiddenStride() const { return hiddenBytes() ? hiddenLayout.stride : hidden() * 4; }
+  int64_t sharedBytes() const;
+
+  struct Lists {
+    int32_t* usedCount;  // experts that any row chose
+    int32_t* used;       // [experts] their numbers, rising
+    int32_t* first;      // [experts + 1] first pair of an expert
+    int32_t* rowOfPair;  // [pairs]
+    int32_t* pairOf;     // [rows, topK]
+    float* weight;       // [pairs]
+    std::byte* in;       // [pairs, inStride]
+    std::byte* hidden;   // [pairs, hiddenStride]
+  };
+  Lists lists(const Run& run) const;
+  int rows(const Run& run) const { return run.rows(wanted); }
+};
+
+struct ExpertSortPhase final : Phase {
+  const ExpertLayer* layer = nullptr;
+  int chunks(const Run& run) const override { return layer->rows(run) > 0 ? 1 : 0; }
+  void run(const Run& run, int chunk, Worker& worker) const override;
+};
+
+// Each row, rounded to 8 bits where the gates want it, to the places of its pairs.
+struct ExpertInputPhase final : Phase {
+  const ExpertLayer* layer = nullptr;
+  int chunks(const Run& run) const override { return (layer->rows(run) + 7) / 8; }
+  void run(const Run& run, int chunk, Worker& worker) const override;
+};
+
+// hidden = silu(gate x) * up x of every pair.
+struct ExpertGatePhase final : Phase {
+  const ExpertLayer* layer = nullptr;
+  int chunks(const Run& run) const override;
+  void run(const Run& run, int chunk, Worker& worker) const override;
+  size_t scratchBytes() const override;
+
+ private:
+  int64_t outputs(const Run& run) const;  // of a chunk
+};
+
+// out = residual + the sum of weight * down hidden over each row's pairs.
+struct ExpertDownPhase final : Phase {
+  const ExpertLayer* layer = nullptr;
+  int chunks(const Run& run) const override;
+  void run(const Run& run, int chunk, Worker& worker) const override;
+  size_t scratchBytes() const override;
+
+ private:
+  int64_t outputs(const Run& run) const;
+};
+
+}  // namespace lemma::cpu

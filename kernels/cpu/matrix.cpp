@@ -1,0 +1,75 @@
+#include "kernels/cpu/matrix.h"
+
+namespace lemma::cpu {
+namespace {
+
+constexpr int64_t kDecodedRows = 4;  // weight rows decoded together for a mat-vec
+
+}  // namespace
+
+const FormatKernels* formatOf(const KernelTable& kernels, Type type) {
+  for (int i = 0; i < kernels.formatCount; ++i) {
+    if (kernels.formats[i].type == uint32_t(type)) return &kernels.formats[i];
+  }
+  return nullptr;
+}
+
+Matrix matrixOf(const TensorView& view, const KernelTable& kernels, bool asFloats) {
+  const TypeInfo& type = *typeInfo(view.type);
+  Matrix m{.data = view.data(),
+           .rowBytes = uint64_t(view.nb[1]),
+           .k = view.ne[0],
+           .n = view.ne[1],
+           .format = formatOf(kernels, view.type),
+           .blockValues = type.block,
+           .blockBytes = type.blockBytes};
+  if (!m.format || (asFloats && m.format->bytes)) {
+    m.format = formatOf(kernels, Type::F32);
+    m.decode = type.decode;
+  }
+  return m;
+}
+
+int64_t panelBytes(const Matrix& m) {
+  return std::min<int64_t>(roundUp(m.k, 32), kSegment) / 32 * m.format->panelBytesPerBlock;
+}
+
+int64_t matVecScratchBytes(const ActLayout& layout) { return (int64_t(layout.padded) + 16) * 64; }
+
+int64_t decodedBytes(int64_t k) { return std::max(kDecodedRows * k, kPanel * std::min<int64_t>(k, kSegment)) * 4; }
+
+void multiplyFew(const Matrix& m, int64_t n0, int64_t n, MatVecArgs a, float* decoded) {
+  a.k = m.k;
+  if (!m.decode) {
+    a.weights = m.data + n0 * int64_t(m.rowBytes);
+    a.rowBytes = m.rowBytes;
+    a.n = n;
+    return m.format->matVec(a);
+  }
+  a.weights = reinterpret_cast<const std::byte*>(decoded);
+  a.rowBytes = uint64_t(m.k) * 4;
+  for (int64_t i = 0; i < n; i += kDecodedRows, a.out += kDecodedRows) {
+    a.n = std::min(kDecodedRows, n - i);
+    for (int64_t j = 0; j < a.n; ++j) m.decode(m.data + (n0 + i + j) * int64_t(m.rowBytes), decoded + j * m.k, m.k);
+    m.format->matVec(a);
+  }
+}
+
+void unpackPanel(const Matrix& m, int64_t n0, int n, int64_t k0, int64_t segment, float* decoded, std::byte* panel) {
+  PanelArgs a{.weights = m.data + n0 * int64_t(m.rowBytes),
+              .rowBytes = m.rowBytes,
+              .n = n,
+              .k0 = k0,
+              .k = segment,
+              .panel = panel};
+  if (m.decode) {
+    const int64_t from = k0 / m.blockValues * m.blockBytes;
+    for (int i = 0; i < n; ++i) m.decode(a.weights + i * int64_t(a.rowBytes) + from, decoded + i * segment, segment);
+    a.weights = reinterpret_cast<const std::byte*>(decoded);
+    a.rowBytes = uint64_t(segment) * 4;
+    a.k0 = 0;
+  }
+  m.format->unpack(a);
+}
+
+}  // namespace lemma::cpu
