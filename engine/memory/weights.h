@@ -27,6 +27,9 @@ class WeightStore {
   // The same, but an empty view where the file has none.
   Result<TensorView> optional(std::string_view name, std::initializer_list<int64_t> shape) const;
 
+  // What a view that came from here is called in the file; empty where none is.
+  std::string_view nameOf(const TensorView& weight) const;
+
   // Numbers made at load that ops read like a weight; {values.size()} F32, kept by the store.
   TensorView constant(std::vector<float> values);
 
