@@ -59,7 +59,9 @@ template <class Format, encode::Encoder* best>
 constexpr TypeInfo searched(Type type, std::string_view name) {
   TypeInfo info = weights<Format>(type, name);
   info.encodeBest = best;
-  if (!info.encode) info.encode = [](const float* in, std::byte* blocks, int64_t n) { best(in, nullptr, blocks, n); };
+  if constexpr (!requires { &Format::encode; }) {
+    info.encode = [](const float* in, std::byte* blocks, int64_t n) { best(in, nullptr, blocks, n); };
+  }
   return info;
 }
 

@@ -61,7 +61,7 @@ struct Bound {
   double plain, weighted;
 };
 
-// A hundredth above what was measured.
+// A hundredth above what was measured; tests/bench/encoders.py holds the same writers against llama.cpp's.
 constexpr Bound kBounds[] = {
     {Type::Q4_0, 0.0803, 0.0671},    {Type::Q4_1, 0.0694, 0.0530},   {Type::Q5_0, 0.0396, 0.0327},
     {Type::Q5_1, 0.0331, 0.0253},    {Type::Q2_K, 0.2604, 0.1827},   {Type::Q3_K, 0.1435, 0.1143},
