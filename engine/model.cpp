@@ -14,6 +14,7 @@
 #include "engine/schedule/executor.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "kernels/api/backend_list.h"
+#include "kernels/observe/observing_backend.h"
 
 namespace lemma {
 namespace {
@@ -179,7 +180,7 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
 
   std::vector<std::unique_ptr<Backend>> devices(1);
   LEMMA_TRY(backend, makeBackend(options));
-  devices[0] = std::move(backend);
+  devices[0] = options.observer ? observed(std::move(backend), *options.observer) : std::move(backend);
   const Placement everythingThere{std::vector<int>(size_t(hparams.layers) + 2, 0)};
   executor = std::make_unique<Executor>(*graph, hparams, std::move(devices), everythingThere, maxRows);
   uint64_t done = 0, total = 0;
@@ -202,6 +203,9 @@ const ModelInfo& Model::info() const { return impl_->info; }
 const GgufHeader& Model::header() const { return impl_->file.header; }
 const Tokenizer* Model::tokenizer() const { return impl_->tokenizer.get(); }
 const std::string& Model::chatTemplateSource() const { return impl_->chatTemplate; }
+std::string_view Model::weightName(const TensorView& weight) const {
+  return impl_->weights ? impl_->weights->nameOf(weight) : std::string_view();
+}
 
 SeqId Model::newSequence() { return impl_->cache->create(); }
 void Model::truncate(SeqId seq, int length) { impl_->cache->truncate(seq, length); }

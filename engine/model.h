@@ -7,6 +7,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/api/engine.h"
@@ -48,8 +49,9 @@ class Model {
 
   const ModelInfo& info() const;
   const GgufHeader& header() const;
-  const Tokenizer* tokenizer() const;             // null where the file has none
-  const std::string& chatTemplateSource() const;  // empty where the file has none
+  const Tokenizer* tokenizer() const;                           // null where the file has none
+  const std::string& chatTemplateSource() const;                // empty where the file has none
+  std::string_view weightName(const TensorView& weight) const;  // empty where it is none of this model's
 
   // At most LoadOptions::batch rows. Reserves cache pages for new positions (Err::contextFull when none are left).
   Result<LogitsView> forward(const Batch& batch, const CancelFlag& cancel);

@@ -1,9 +1,21 @@
 #include <limits>
 
 #include "kernels/api/type.h"
+#include "kernels/encode/encode.h"
 #include "kernels/quant/bf16.h"
 #include "kernels/quant/f16.h"
 #include "kernels/quant/f32.h"
+#include "kernels/quant/iq1_m.h"
+#include "kernels/quant/iq1_s.h"
+#include "kernels/quant/iq2_s.h"
+#include "kernels/quant/iq2_xs.h"
+#include "kernels/quant/iq2_xxs.h"
+#include "kernels/quant/iq3_s.h"
+#include "kernels/quant/iq3_xxs.h"
+#include "kernels/quant/iq4_nl.h"
+#include "kernels/quant/iq4_xs.h"
+#include "kernels/quant/mxfp4.h"
+#include "kernels/quant/nvfp4.h"
 #include "kernels/quant/q2_k.h"
 #include "kernels/quant/q3_k.h"
 #include "kernels/quant/q4_0.h"
@@ -14,6 +26,8 @@
 #include "kernels/quant/q5_k.h"
 #include "kernels/quant/q6_k.h"
 #include "kernels/quant/q8_0.h"
+#include "kernels/quant/tq1_0.h"
+#include "kernels/quant/tq2_0.h"
 
 namespace lemma {
 namespace {
@@ -34,20 +48,31 @@ void encodeBlocks(const float* in, std::byte* blocks, int64_t n) {
 
 template <class Format>
 constexpr TypeInfo weights(Type type, std::string_view name) {
-  TypeInfo info{type, name, Format::kBlock, int(sizeof(typename Format::Block)), decodeBlocks<Format>, nullptr};
+  TypeInfo info{type,    name,   Format::kBlock, int(sizeof(typename Format::Block)), decodeBlocks<Format>,
+                nullptr, nullptr};
   if constexpr (requires { &Format::encode; }) info.encode = encodeBlocks<Format>;
+  return info;
+}
+
+// Formats whose best blocks are searched for. A format without a rule of its own for encode is written so too.
+template <class Format, encode::Encoder* best>
+constexpr TypeInfo searched(Type type, std::string_view name) {
+  TypeInfo info = weights<Format>(type, name);
+  info.encodeBest = best;
+  if constexpr (!requires { &Format::encode; }) {
+    info.encode = [](const float* in, std::byte* blocks, int64_t n) { best(in, nullptr, blocks, n); };
+  }
   return info;
 }
 
 // Types that a file may hold but that are never weights.
 constexpr TypeInfo plain(Type type, std::string_view name, int bytes) {
-  return {type, name, 1, bytes, nullptr, nullptr};
+  return {type, name, 1, bytes, nullptr, nullptr, nullptr};
 }
 
-// Formats of which this build knows only the block's size, so that a file that holds them can be inspected. One
-// leaves this list when its header comes to kernels/quant.
+// Formats of activations, of which only the size is known: no file holds weights in them.
 constexpr TypeInfo sizeOnly(Type type, std::string_view name, int block, int blockBytes) {
-  return {type, name, block, blockBytes, nullptr, nullptr};
+  return {type, name, block, blockBytes, nullptr, nullptr, nullptr};
 }
 
 constexpr TypeInfo kTypes[] = {
@@ -55,15 +80,28 @@ constexpr TypeInfo kTypes[] = {
     weights<F16>(Type::F16, "F16"),
     weights<BF16>(Type::BF16, "BF16"),
     weights<Q8_0>(Type::Q8_0, "Q8_0"),
-    weights<Q4_0>(Type::Q4_0, "Q4_0"),
-    weights<Q4_1>(Type::Q4_1, "Q4_1"),
-    weights<Q5_0>(Type::Q5_0, "Q5_0"),
-    weights<Q5_1>(Type::Q5_1, "Q5_1"),
-    weights<Q2_K>(Type::Q2_K, "Q2_K"),
-    weights<Q3_K>(Type::Q3_K, "Q3_K"),
-    weights<Q4_K>(Type::Q4_K, "Q4_K"),
-    weights<Q5_K>(Type::Q5_K, "Q5_K"),
-    weights<Q6_K>(Type::Q6_K, "Q6_K"),
+    searched<Q4_0, encode::q4_0>(Type::Q4_0, "Q4_0"),
+    searched<Q4_1, encode::q4_1>(Type::Q4_1, "Q4_1"),
+    searched<Q5_0, encode::q5_0>(Type::Q5_0, "Q5_0"),
+    searched<Q5_1, encode::q5_1>(Type::Q5_1, "Q5_1"),
+    searched<Q2_K, encode::q2_k>(Type::Q2_K, "Q2_K"),
+    searched<Q3_K, encode::q3_k>(Type::Q3_K, "Q3_K"),
+    searched<Q4_K, encode::q4_k>(Type::Q4_K, "Q4_K"),
+    searched<Q5_K, encode::q5_k>(Type::Q5_K, "Q5_K"),
+    searched<Q6_K, encode::q6_k>(Type::Q6_K, "Q6_K"),
+    weights<IQ1_S>(Type::IQ1_S, "IQ1_S"),
+    weights<IQ1_M>(Type::IQ1_M, "IQ1_M"),
+    searched<IQ2_XXS, encode::iq2_xxs>(Type::IQ2_XXS, "IQ2_XXS"),
+    searched<IQ2_XS, encode::iq2_xs>(Type::IQ2_XS, "IQ2_XS"),
+    searched<IQ2_S, encode::iq2_s>(Type::IQ2_S, "IQ2_S"),
+    searched<IQ3_XXS, encode::iq3_xxs>(Type::IQ3_XXS, "IQ3_XXS"),
+    searched<IQ3_S, encode::iq3_s>(Type::IQ3_S, "IQ3_S"),
+    searched<IQ4_NL, encode::iq4_nl>(Type::IQ4_NL, "IQ4_NL"),
+    searched<IQ4_XS, encode::iq4_xs>(Type::IQ4_XS, "IQ4_XS"),
+    weights<TQ1_0>(Type::TQ1_0, "TQ1_0"),
+    weights<TQ2_0>(Type::TQ2_0, "TQ2_0"),
+    weights<MXFP4>(Type::MXFP4, "MXFP4"),
+    searched<NVFP4, encode::nvfp4>(Type::NVFP4, "NVFP4"),
     plain(Type::I8, "I8", 1),
     plain(Type::I16, "I16", 2),
     plain(Type::I32, "I32", 4),
@@ -71,19 +109,6 @@ constexpr TypeInfo kTypes[] = {
     plain(Type::F64, "F64", 8),
     sizeOnly(Type::Q8_1, "Q8_1", 32, 36),
     sizeOnly(Type::Q8_K, "Q8_K", 256, 292),
-    sizeOnly(Type::IQ2_XXS, "IQ2_XXS", 256, 66),
-    sizeOnly(Type::IQ2_XS, "IQ2_XS", 256, 74),
-    sizeOnly(Type::IQ3_XXS, "IQ3_XXS", 256, 98),
-    sizeOnly(Type::IQ1_S, "IQ1_S", 256, 50),
-    sizeOnly(Type::IQ4_NL, "IQ4_NL", 32, 18),
-    sizeOnly(Type::IQ3_S, "IQ3_S", 256, 110),
-    sizeOnly(Type::IQ2_S, "IQ2_S", 256, 82),
-    sizeOnly(Type::IQ4_XS, "IQ4_XS", 256, 136),
-    sizeOnly(Type::IQ1_M, "IQ1_M", 256, 56),
-    sizeOnly(Type::TQ1_0, "TQ1_0", 256, 54),
-    sizeOnly(Type::TQ2_0, "TQ2_0", 256, 66),
-    sizeOnly(Type::MXFP4, "MXFP4", 32, 17),
-    sizeOnly(Type::NVFP4, "NVFP4", 64, 36),
 };
 
 }  // namespace

@@ -88,6 +88,8 @@ int run(int argc, const char* const* argv) {
   addLogits(line);
   addBench(line);
   addPerplexity(line);
+  addImatrix(line);
+  addQuantize(line);
   for (CLI::App* command : line.app.get_subcommands({})) command->group("Commands");
   line.app.footer(
       "Exit codes: 0 done; 1 the work failed; 2 wrong options, or a file that is missing, foreign or broken; 130 after "

@@ -15,17 +15,19 @@
 namespace lemma {
 
 class Model;
+class ProductObserver;
 
 struct LoadOptions {
   std::string path;
-  int context = 0;              // tokens; 0 = what the model allows, at most 8192
-  int batch = 512;              // most rows of one forward pass
-  int threads = 0;              // generation; 0 = all cores
-  int promptThreads = 0;        // prompts; 0 = as threads
-  std::string kvType = "f16";   // f16, q8_0, f32
-  std::string backend = "cpu";  // an entry of backendList()
-  std::string target;           // cpu: force an instruction set
-  bool vocabularyOnly = false;  // tokenizer and metadata, no weights
+  int context = 0;                      // tokens; 0 = what the model allows, at most 8192
+  int batch = 512;                      // most rows of one forward pass
+  int threads = 0;                      // generation; 0 = all cores
+  int promptThreads = 0;                // prompts; 0 = as threads
+  std::string kvType = "f16";           // f16, q8_0, f32
+  std::string backend = "cpu";          // an entry of backendList()
+  std::string target;                   // cpu: force an instruction set
+  bool vocabularyOnly = false;          // tokenizer and metadata, no weights
+  ProductObserver* observer = nullptr;  // is shown the inputs of matrix products, which slows them; outlives the model
 };
 
 struct LoadProgress {

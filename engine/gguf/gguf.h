@@ -99,6 +99,7 @@ class GgufValue {
   std::optional<std::vector<uint64_t>> asU64Array() const;  // integers, none negative
   std::optional<std::vector<float>> asF32Array() const;     // f32, f64 and integers
   std::optional<std::vector<bool>> asBoolArray() const;
+  std::span<const std::byte> raw() const { return raw_; }  // as in the file, to be written again
 
  private:
   GgufType type_, element_;

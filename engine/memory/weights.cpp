@@ -56,6 +56,12 @@ Result<std::shared_ptr<const ExpertSet>> WeightStore::requireExperts(std::string
   return set;
 }
 
+std::string_view WeightStore::nameOf(const TensorView& weight) const {
+  if (weight.buf.host != file_.file->bytes().data()) return {};
+  const auto it = std::ranges::find(file_.header.tensors, weight.off, &GgufTensor::offset);
+  return it == file_.header.tensors.end() ? std::string_view() : std::string_view(it->name);
+}
+
 TensorView WeightStore::constant(std::vector<float> values) {
   std::vector<float>& kept = constants_.emplace_back(std::move(values));
   return contiguous({.bytes = kept.size() * sizeof(float), .host = reinterpret_cast<std::byte*>(kept.data())}, 0,

@@ -31,6 +31,8 @@ class WeightStore {
   // The matrices {in, out} of all experts, from one tensor {in, out, experts}.
   Result<std::shared_ptr<const ExpertSet>> requireExperts(std::string_view name, int64_t in, int64_t out,
                                                           int64_t experts) const;
+  // What a view that came from here is called in the file; empty where none is.
+  std::string_view nameOf(const TensorView& weight) const;
 
   // Numbers made at load that ops read like a weight; {values.size()} F32, kept by the store.
   TensorView constant(std::vector<float> values);

@@ -51,11 +51,14 @@ struct TypeInfo {
   std::string_view name;
   int block;       // elements in a block; rows are whole blocks
   int blockBytes;  // bytes of a block
-  // scalar decode of n elements (n a multiple of block), the oracle; null for types that hold no weights or that
-  // this build only knows the size of: files of them can be inspected, not run
+  // scalar decode of n elements (n a multiple of block), the oracle; null for types that hold no weights: files of
+  // them can be inspected, not run
   void (*decode)(const std::byte* blocks, float* out, int64_t n);
-  // scalar encode of n elements; null where the format is only read
+  // encode of n elements; null where the format is only read
   void (*encode)(const float* in, std::byte* blocks, int64_t n);
+  // the blocks of least error, sum of importance[i] * (in[i] - decoded[i])^2, by search (kernels/encode); importance
+  // has a number a column, none negative, or is null; null where there is nothing to search for
+  void (*encodeBest)(const float* in, const float* importance, std::byte* blocks, int64_t n);
 };
 
 // Every type that GGUF defines; a type that is not in it is refused by the parser with its number.

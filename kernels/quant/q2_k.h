@@ -1,5 +1,5 @@
 // Q2_K: 256 values of 2 bits in 16 groups; each group has a scale (low half) and a minimum (high half) of 4 bits, the
-// block a half-precision factor for each of the two (GGUF). Read only. Pure functions, any thread.
+// block a half-precision factor for each of the two (GGUF). Pure functions, any thread.
 #pragma once
 
 #include <cstdint>

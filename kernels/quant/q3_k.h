@@ -1,5 +1,5 @@
 // Q3_K: 256 values of 3 bits around 4 in 16 groups with signed scales of 6 bits, and a half-precision factor (GGUF).
-// Read only. Pure functions, any thread.
+// Pure functions, any thread.
 #pragma once
 
 #include <cstdint>

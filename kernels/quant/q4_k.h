@@ -1,5 +1,5 @@
 // Q4_K: 256 values of 4 bits in 8 groups with scales and minima of 6 bits, and a half-precision factor for each of the
-// two (GGUF). Read only. Pure functions, any thread.
+// two (GGUF). Pure functions, any thread.
 #pragma once
 
 #include <cstdint>

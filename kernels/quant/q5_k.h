@@ -1,4 +1,4 @@
-// Q5_K: Q4_K with a fifth bit: bit g of byte j of `high` belongs to value 32g + j (GGUF). Read only.
+// Q5_K: Q4_K with a fifth bit: bit g of byte j of `high` belongs to value 32g + j (GGUF).
 // Pure functions, any thread.
 #pragma once
 

@@ -1,5 +1,5 @@
-// Q6_K: 256 values of 6 bits around 32 in 16 groups with scales of 8 bits, and a half-precision factor (GGUF). Read
-// only. Pure functions, any thread.
+// Q6_K: 256 values of 6 bits around 32 in 16 groups with scales of 8 bits, and a half-precision factor (GGUF).
+// Pure functions, any thread.
 #pragma once
 
 #include <cstdint>

@@ -21,5 +21,7 @@ void addRender(CommandLine& line);
 void addLogits(CommandLine& line);
 void addBench(CommandLine& line);
 void addPerplexity(CommandLine& line);
+void addImatrix(CommandLine& line);
+void addQuantize(CommandLine& line);
 
 }  // namespace lemma::cli

@@ -1,6 +1,8 @@
 // perplexity: how well a model foretells a text, and how far it is from another model of the same vocabulary.
 // Windows as llama.cpp's perplexity tool has them: 512 tokens each, the first token of each replaced by bos where the
 // model asks for one, and only the second half scored, so that every scored token has context.
+#include "app/cli/commands/perplexity.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -19,15 +21,7 @@
 namespace lemma::cli {
 namespace {
 
-constexpr int kWindow = 512;
 constexpr size_t kFirstScored = kWindow / 2;  // the row of this token foretells the next
-
-struct PerplexityOptions {
-  ModelOptions model;
-  std::string text, against;
-  int windows = 0;
-  bool json = false;
-};
 
 // Negative log likelihoods of single tokens and their mean.
 class Likelihood {
@@ -129,8 +123,18 @@ Result<void> scoreWindow(Model& model, std::span<const Token> window, int batch,
   return done;
 }
 
-Result<Json> perplexity(const PerplexityOptions& o) {
-  Interrupt interrupt;
+}  // namespace
+
+std::vector<Token> windowTokens(const Tokenizer& tokenizer, const std::string& text) {
+  std::vector<Token> tokens = tokenizer.encode(text, false);
+  const auto bos = tokenizer.addBos() ? tokenizer.bos() : std::nullopt;
+  if (!bos) return tokens;
+  tokens.insert(tokens.begin(), *bos);
+  for (size_t at = kWindow; at < tokens.size(); at += kWindow) tokens[at] = *bos;
+  return tokens;
+}
+
+Result<Json> perplexity(const PerplexityOptions& o, const Interrupt& interrupt) {
   LEMMA_TRY(text, readFile(o.text, kMaxTextBytes));
   LEMMA_TRY(model, loadFor(o, "", interrupt));
   std::unique_ptr<Model> base;
@@ -142,10 +146,7 @@ Result<Json> perplexity(const PerplexityOptions& o) {
                                      " tokens, not " + std::to_string(model->info().vocabulary) + ").");
     }
   }
-  const Tokenizer& tokenizer = *model->tokenizer();
-  const auto bos = tokenizer.addBos() ? tokenizer.bos() : std::nullopt;
-  std::vector<Token> tokens = tokenizer.encode(text, false);
-  if (bos) tokens.insert(tokens.begin(), *bos);
+  const std::vector<Token> tokens = windowTokens(*model->tokenizer(), text);
   size_t windows = tokens.size() / kWindow;
   if (o.windows > 0) windows = std::min(windows, size_t(o.windows));
   if (windows == 0) {
@@ -160,7 +161,6 @@ Result<Json> perplexity(const PerplexityOptions& o) {
   ProgressLine progress;
   for (size_t w = 0; w < windows; ++w) {
     const std::span window = std::span(tokens).subspan(w * kWindow, kWindow);
-    if (bos) window[0] = *bos;
     LEMMA_CHECK(scoreWindow(*model, window, o.model.batch, interrupt, rows));
     if (base) LEMMA_CHECK(scoreWindow(*base, window, o.model.batch, interrupt, baseRows));
     for (size_t i = kFirstScored; i + 1 < kWindow; ++i) {
@@ -182,7 +182,7 @@ Result<Json> perplexity(const PerplexityOptions& o) {
   return out;
 }
 
-void printHuman(const Json& out) {
+void printPerplexity(const Json& out) {
   const auto line = [](const Json& of) {
     return fixed(of["perplexity"].get<double>(), 4) + " +/- " + fixed(of["uncertainty"].get<double>(), 4);
   };
@@ -199,8 +199,6 @@ void printHuman(const Json& out) {
   printText(text);
 }
 
-}  // namespace
-
 void addPerplexity(CommandLine& line) {
   auto options = std::make_shared<PerplexityOptions>();
   CLI::App& app = *line.app.add_subcommand("perplexity", "How well a model foretells a text, in windows of 512 tokens");
@@ -214,12 +212,13 @@ void addPerplexity(CommandLine& line) {
   addComputeOptions(app, options->model);
   app.callback([&line, options] {
     line.chosen = [options] {
-      const auto out = perplexity(*options);
+      const Interrupt interrupt;
+      const auto out = perplexity(*options, interrupt);
       if (!out) return report(out.error());
       if (options->json) {
         printJson(*out, true);
       } else {
-        printHuman(*out);
+        printPerplexity(*out);
       }
       return int(kDone);
     };

@@ -1,0 +1,30 @@
+// What perplexity measures, for the commands that measure too. Main thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/cli/input.h"
+#include "app/cli/interrupt.h"
+#include "app/cli/options.h"
+#include "engine/tokenizer/tokenizer.h"
+
+namespace lemma::cli {
+
+inline constexpr int kWindow = 512;
+
+struct PerplexityOptions {
+  ModelOptions model;
+  std::string text, against;
+  int windows = 0;
+  bool json = false;
+};
+
+// The tokens of a text; the first of each window is bos where the model asks for one.
+std::vector<Token> windowTokens(const Tokenizer& tokenizer, const std::string& text);
+
+// As "lemma.perplexity/1".
+Result<Json> perplexity(const PerplexityOptions& options, const Interrupt& interrupt);
+void printPerplexity(const Json& measured);
+
+}  // namespace lemma::cli
