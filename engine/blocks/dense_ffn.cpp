@@ -15,7 +15,7 @@ void denseFfn(GraphBuilder& g, const DenseFfnWeights& w, const TensorView& in, c
   const TensorView up = g.activation(w.hidden);
   linear(g, w.gate, in, gate);
   linear(g, w.up, in, up);
-  g.add({.kind = OpKind::swiGlu, .in = {gate, up}, .out = {gate}});
+  g.add({.kind = OpKind::glu, .in = {gate, up}, .out = {gate}});
   linear(g, w.down, gate, residual, residual);
 }
 

@@ -258,7 +258,7 @@ void ExpertGatePhase::run(const Run& run, int chunk, Worker& worker) const {
   const int64_t ld = few ? kFewOutputs : kPanel;
   for (int i = 0; i < count; ++i) {
     float* const h = s.out[0] + i * ld;
-    e.kernels->swiGlu(h, s.out[1] + i * ld, n, h);
+    e.kernels->glu[size_t(Gate::silu)](h, s.out[1] + i * ld, n, h);
     std::byte* const to = l.hidden + (first + i) * e.hiddenStride();
     if (e.hiddenBytes()) {
       e.kernels->quantize(h, int32_t(n0 / 32), int32_t(n / 32), e.hiddenLayout, to);
