@@ -148,7 +148,8 @@ void RoutePhase::run(const Run& run, int chunk, Worker& worker) const {
 
 int64_t ExpertLayer::sharedBytes() const {
   const int64_t pairs = int64_t(maxRows) * topK;
-  return roundUp((2 * int64_t(experts()) + 2 + 3 * pairs) * 4, 64) + pairs * (roundUp(inStride(), 64) + hiddenStride()) + 128;
+  return roundUp((2 * int64_t(experts()) + 2 + 3 * pairs) * 4, 64) +
+         pairs * (roundUp(inStride(), 64) + hiddenStride()) + 128;
 }
 
 ExpertLayer::Lists ExpertLayer::lists(const Run& run) const {
