@@ -163,11 +163,12 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
     return fail(Err::badValue, "the tokenizer has " + std::to_string(tokenizer->size()) +
                                    " tokens, but token_embd.weight holds " + std::to_string(hparams.vocabulary));
   }
+  info.contextSize = std::min(options.context ? options.context : kDefaultContext, hparams.contextTrained);
+  hparams.context = info.contextSize;
   weights = std::make_unique<WeightStore>(file);
   LEMMA_TRY(bound, arch->bind(hparams, *weights));
   graph = std::move(bound);
 
-  info.contextSize = std::min(options.context ? options.context : kDefaultContext, hparams.contextTrained);
   const int pages = (info.contextSize + kPageTokens - 1) / kPageTokens + kSparePages;
   const KvLayout layout{.type = kvType,
                         .headDim = hparams.kv.keyDim,

@@ -117,6 +117,10 @@ void checkAttention(Checker& c, const Op& op) {
   c.require(op.in[0].ne[0] == int64_t(op.p.heads) * op.p.headDim, "q is not {heads * headDim, rows}");
   c.require(op.out[0].ne[0] == int64_t(op.p.heads) * op.p.vDim, "its output is not {heads * vDim, rows}");
   c.require(op.in[1].ne[1] == op.in[2].ne[1] && op.in[1].ne[3] == op.in[2].ne[3], "the pools differ in pages");
+  c.require(op.p.window >= 0, "its window is below zero");
+  if (op.in[3].empty()) return;
+  c.weight(op.in[3], "its sinks have no format that decodes");
+  c.require(op.in[3].ne[0] == op.p.heads, "its sinks are not one a head");
 }
 
 void checkAttentionMla(Checker& c, const Op& op) {
@@ -179,7 +183,8 @@ void checkMoeFfn(Checker& c, const Op& op) {
 void checkElementwise(Checker& c, const Op& op, bool two) {
   c.activation(op.in[0], "its first input is not F32 rows");
   c.activation(op.out[0], "its output is not F32 rows");
-  c.require(op.in[0].ne[0] == op.out[0].ne[0], "its input is not as wide as its output");
+  const bool oneGate = op.kind == OpKind::glu && op.in[0].ne[0] == 1;
+  c.require(op.in[0].ne[0] == op.out[0].ne[0] || oneGate, "its input is not as wide as its output");
   if (!two) return;
   c.activation(op.in[1], "its second input is not F32 rows");
   c.require(op.in[1].ne[0] == op.out[0].ne[0], "its inputs differ in width");
@@ -207,8 +212,8 @@ std::string_view name(OpKind kind) {
       return "route";
     case OpKind::moeFfn:
       return "moeFfn";
-    case OpKind::swiGlu:
-      return "swiGlu";
+    case OpKind::glu:
+      return "glu";
     case OpKind::add:
       return "add";
     case OpKind::selectRows:
@@ -249,7 +254,7 @@ Result<void> checkOp(const Op& op) {
     case OpKind::moeFfn:
       checkMoeFfn(c, op);
       break;
-    case OpKind::swiGlu:
+    case OpKind::glu:
       checkElementwise(c, op, true);
       break;
     case OpKind::add:

@@ -3,11 +3,22 @@
 namespace lemma {
 
 Result<DenseFfnWeights> bindDenseFfn(const WeightStore& weights, const std::string& prefix, int64_t embedding,
-                                     int64_t hidden, const std::string& suffix) {
-  LEMMA_TRY(gate, bindLinear(weights, prefix + "ffn_gate" + suffix, embedding, hidden));
-  LEMMA_TRY(up, bindLinear(weights, prefix + "ffn_up" + suffix, embedding, hidden));
-  LEMMA_TRY(down, bindLinear(weights, prefix + "ffn_down" + suffix, hidden, embedding));
-  return DenseFfnWeights{gate, up, down, hidden};
+                                     int64_t hidden, const DenseFfnForm& form) {
+  DenseFfnWeights w{.hidden = hidden, .form = form};
+  if (form.fused) {
+    LEMMA_TRY(parts, bindFused(weights, prefix + "ffn_up" + form.suffix, embedding, {hidden, hidden}));
+    w.gate = parts[0], w.up = parts[1];
+  } else {
+    LEMMA_TRY(gate, bindLinear(weights, prefix + "ffn_gate" + form.suffix, embedding, hidden));
+    LEMMA_TRY(up, bindLinear(weights, prefix + "ffn_up" + form.suffix, embedding, hidden));
+    w.gate = gate, w.up = up;
+  }
+  LEMMA_TRY(down, bindLinear(weights, prefix + "ffn_down" + form.suffix, hidden, embedding));
+  w.down = down;
+  if (!form.postNorm) return w;
+  LEMMA_TRY(postNorm, weights.require(prefix + "post_ffw_norm.weight", {embedding}));
+  w.postNorm = postNorm;
+  return w;
 }
 
 void denseFfn(GraphBuilder& g, const DenseFfnWeights& w, const TensorView& in, const TensorView& residual) {
@@ -15,8 +26,8 @@ void denseFfn(GraphBuilder& g, const DenseFfnWeights& w, const TensorView& in, c
   const TensorView up = g.activation(w.hidden);
   linear(g, w.gate, in, gate);
   linear(g, w.up, in, up);
-  g.add({.kind = OpKind::swiGlu, .in = {gate, up}, .out = {gate}});
-  linear(g, w.down, gate, residual, residual);
+  g.add({.kind = OpKind::glu, .in = {gate, up}, .out = {gate}, .p = {.gate = w.form.gate}});
+  addLinear(g, w.down, gate, residual, w.postNorm, w.form.normEps);
 }
 
 }  // namespace lemma

@@ -1,5 +1,5 @@
-// Feed-forward block with a gate: down(silu(gate x) * up x). Block of a model: no model's name in here. Engine's
-// thread.
+// Feed-forward block with a gate: down(gate(x) * up(x)), the gate's form by lemma::Gate. Block of a model: no model's
+// name in here. Engine's thread.
 #pragma once
 
 #include <string>
@@ -8,14 +8,24 @@
 
 namespace lemma {
 
+struct DenseFfnForm {
+  Gate gate = Gate::silu;
+  bool fused = false;     // gate and up lie in one matrix, the gate first
+  bool postNorm = false;  // what is added to the residual stream is normalised
+  float normEps = 0;
+  std::string suffix;  // behind the names of the matrices
+};
+
 struct DenseFfnWeights {
   Linear gate, up, down;
   int64_t hidden = 0;
+  DenseFfnForm form;
+  TensorView postNorm;  // {embedding}, or empty
 };
 
-// `prefix`ffn_gate, ffn_up, ffn_down, each with `suffix` behind it.
+// `prefix`ffn_gate, ffn_up (fused: ffn_up alone), ffn_down, and post_ffw_norm where the form has it.
 Result<DenseFfnWeights> bindDenseFfn(const WeightStore& weights, const std::string& prefix, int64_t embedding,
-                                     int64_t hidden, const std::string& suffix = "");
+                                     int64_t hidden, const DenseFfnForm& form = {});
 
 // residual += ffn(in); both {embedding, rows}.
 void denseFfn(GraphBuilder& g, const DenseFfnWeights& w, const TensorView& in, const TensorView& residual);

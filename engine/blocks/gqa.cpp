@@ -19,15 +19,32 @@ void rope(GraphBuilder& g, const GqaShape& s, int heads, const TensorView& x, co
 }  // namespace
 
 Result<GqaWeights> bindGqa(const WeightStore& weights, const std::string& prefix, const GqaShape& s) {
-  const Bias bias = s.qkvBias ? Bias::required : Bias::optional;
-  LEMMA_TRY(q, bindLinear(weights, prefix + "attn_q", s.embedding, int64_t(s.heads) * s.headDim, bias));
-  LEMMA_TRY(k, bindLinear(weights, prefix + "attn_k", s.embedding, int64_t(s.kvHeads) * s.headDim, bias));
-  LEMMA_TRY(v, bindLinear(weights, prefix + "attn_v", s.embedding, int64_t(s.kvHeads) * s.vDim, bias));
+  GqaWeights w;
+  const int64_t qWidth = int64_t(s.heads) * s.headDim, kWidth = int64_t(s.kvHeads) * s.headDim;
+  const int64_t vWidth = int64_t(s.kvHeads) * s.vDim;
+  if (s.fused) {
+    LEMMA_TRY(parts, bindFused(weights, prefix + "attn_qkv", s.embedding, {qWidth, kWidth, vWidth}));
+    w.q = parts[0], w.k = parts[1], w.v = parts[2];
+  } else {
+    const Bias bias = s.qkvBias ? Bias::required : Bias::optional;
+    LEMMA_TRY(q, bindLinear(weights, prefix + "attn_q", s.embedding, qWidth, bias));
+    LEMMA_TRY(k, bindLinear(weights, prefix + "attn_k", s.embedding, kWidth, bias));
+    LEMMA_TRY(v, bindLinear(weights, prefix + "attn_v", s.embedding, vWidth, bias));
+    w.q = q, w.k = k, w.v = v;
+  }
   LEMMA_TRY(output, bindLinear(weights, prefix + "attn_output", int64_t(s.heads) * s.vDim, s.embedding));
-  if (!s.headNorm) return GqaWeights{q, k, v, output, {}, {}};
-  LEMMA_TRY(qNorm, weights.require(prefix + "attn_q_norm.weight", {s.headDim}));
-  LEMMA_TRY(kNorm, weights.require(prefix + "attn_k_norm.weight", {s.headDim}));
-  return GqaWeights{q, k, v, output, qNorm, kNorm};
+  w.output = output;
+  const auto more = [&](bool wanted, const char* name, int64_t size, TensorView& into) -> Result<void> {
+    if (!wanted) return {};
+    LEMMA_TRY(tensor, weights.require(prefix + name + ".weight", {size}));
+    into = tensor;
+    return {};
+  };
+  LEMMA_CHECK(more(s.headNorm, "attn_q_norm", s.headDim, w.qNorm));
+  LEMMA_CHECK(more(s.headNorm, "attn_k_norm", s.headDim, w.kNorm));
+  LEMMA_CHECK(more(s.sinks, "attn_sinks", s.heads, w.sinks));
+  LEMMA_CHECK(more(s.postNorm, "post_attention_norm", s.embedding, w.postNorm));
+  return w;
 }
 
 void gqa(GraphBuilder& g, const GqaWeights& w, const GqaShape& s, int layer, const TensorView& frequencies,
@@ -45,10 +62,18 @@ void gqa(GraphBuilder& g, const GqaWeights& w, const GqaShape& s, int layer, con
   }
   rope(g, s, s.heads, q, frequencies);
   rope(g, s, s.kvHeads, k, frequencies);
-  const OpParams p{.scale = s.scale, .heads = s.heads, .kvHeads = s.kvHeads, .headDim = s.headDim, .vDim = s.vDim};
+  const OpParams p{.scale = s.scale,
+                   .heads = s.heads,
+                   .kvHeads = s.kvHeads,
+                   .headDim = s.headDim,
+                   .vDim = s.vDim,
+                   .window = s.window};
   g.add({.kind = OpKind::kvWrite, .in = {k, v}, .out = {g.kPool(layer), g.vPool(layer)}, .p = p});
-  g.add({.kind = OpKind::attention, .in = {q, g.kPool(layer), g.vPool(layer)}, .out = {mixed}, .p = p});
-  linear(g, w.output, mixed, residual, residual);
+  g.add({.kind = OpKind::attention,
+         .in = {q, g.kPool(layer), g.vPool(layer), g.weight(w.sinks)},
+         .out = {mixed},
+         .p = p});
+  addLinear(g, w.output, mixed, residual, w.postNorm, s.normEps);
 }
 
 }  // namespace lemma

@@ -19,15 +19,22 @@ struct GqaShape {
   float ropeMagnitude = 1;  // factor on cos and sin
   bool qkvBias = false;     // q, k and v must have one
   bool headNorm = false;    // each head of q and k is normalised before it is rotated
+  bool fused = false;       // q, k and v lie in one matrix
+  bool sinks = false;       // each head has a logit without a value
+  bool postNorm = false;    // what is added to the residual stream is normalised
+  int window = 0;           // positions that a row sees; 0 = all
   float normEps = 0;
 };
 
 struct GqaWeights {
   Linear q, k, v, output;
   TensorView qNorm, kNorm;  // {headDim}, or empty
+  TensorView sinks;         // {heads}, or empty
+  TensorView postNorm;      // {embedding}, or empty
 };
 
-// `prefix`attn_q, attn_k, attn_v, attn_output, and attn_q_norm, attn_k_norm with headNorm.
+// `prefix`attn_q, attn_k, attn_v (fused: attn_qkv), attn_output, and what the shape says: attn_q_norm and attn_k_norm,
+// attn_sinks, post_attention_norm.
 Result<GqaWeights> bindGqa(const WeightStore& weights, const std::string& prefix, const GqaShape& shape);
 
 // residual += attention(in); in and residual {embedding, rows}; frequencies {ropeDims / 2} in radians a position.

@@ -7,10 +7,10 @@
 namespace lemma {
 namespace {
 
-void readYarn(MetadataReader& r, int contextTrained, RopeParams& rope) {
+void readYarn(MetadataReader& r, RopeParams& rope) {
   YarnParams yarn;
   yarn.factor = r.real("rope.scaling.factor", 1, 1e6);
-  yarn.originalContext = r.wholeOr("rope.scaling.original_context_length", contextTrained, 1, hparam_limits::kContext);
+  yarn.originalContext = rope.originalContext;
   yarn.betaFast = r.realOr("rope.scaling.yarn_beta_fast", 32, 1e-3, 1e6);
   yarn.betaSlow = r.realOr("rope.scaling.yarn_beta_slow", 1, 1e-3, 1e6);
   r.require(rope.base > 1, Err::badValue, "rope.freq_base", "must be above 1 for YaRN");
@@ -22,9 +22,8 @@ void readYarn(MetadataReader& r, int contextTrained, RopeParams& rope) {
   if (logMultiplier > 0) {
     const float factor = 1 + logMultiplier * std::log(yarn.factor);
     rope.scoreFactor = factor * factor;
-    rope.magnitude = r.realOr("rope.scaling.attn_factor", 1, 1e-3, 1e3);
   } else {
-    rope.magnitude = r.realOr("rope.scaling.attn_factor", 1, 1e-3, 1e3) * (1 + 0.1f * std::log(yarn.factor));
+    rope.magnitude *= 1 + 0.1f * std::log(yarn.factor);
   }
   rope.yarn = yarn;
 }
@@ -82,13 +81,17 @@ RopeParams readRope(MetadataReader& r, const Hparams& h, RopeStyle style) {
   rope.base = r.realOr("rope.freq_base", 10000, 1, 1e12);
   r.require(rope.dims % 2 == 0 && rope.dims <= h.headDim, Err::badValue, "rope.dimension_count",
             "is odd or larger than a head");
+  rope.magnitude = r.realOr("rope.scaling.attn_factor", 1, 1e-3, 1e3);
+  rope.originalContext =
+      r.wholeOr("rope.scaling.original_context_length", h.contextTrained, 1, hparam_limits::kContext);
   const std::string scaling = r.textOr("rope.scaling.type", "none");
   if (scaling == "linear") {
     rope.freqScale = 1 / r.real("rope.scaling.factor", 1e-3, 1e6);
   } else if (scaling == "yarn") {
-    readYarn(r, h.contextTrained, rope);
+    readYarn(r, rope);
   } else {
-    r.require(scaling == "none" || scaling == "llama3", Err::unsupported, "rope.scaling.type",
+    rope.longRope = scaling == "longrope";  // the factors of this and of Llama 3's method are tensors
+    r.require(scaling == "none" || scaling == "llama3" || rope.longRope, Err::unsupported, "rope.scaling.type",
               "is " + quotedName(scaling) + ", which this build does not know");
     rope.freqScale = 1 / r.realOr("rope.scale_linear", 1, 1e-3, 1e6);  // as older files say it
   }

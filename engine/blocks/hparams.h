@@ -25,6 +25,8 @@ struct RopeParams {
   float freqScale = 1.0f;    // linear scaling: positions are multiplied by this
   float magnitude = 1.0f;    // factor on cos and sin
   float scoreFactor = 1.0f;  // factor on q . k, beside the model's own
+  int originalContext = 0;   // LongRoPE: a longer context takes the long factors
+  bool longRope = false;     // the file says LongRoPE, so its factors must be there
   std::optional<YarnParams> yarn;
 };
 
@@ -59,11 +61,18 @@ struct Hparams {
   int feedForward = 0;
   float normEps = 0;
   float attentionScale = 1;  // of q . k
+  float embeddingScale = 1;  // of the embeddings as they enter the first layer
   RopeParams rope;
   KvShape kv;
   std::optional<ExpertParams> experts;
   std::optional<LatentParams> latent;
-  int draftLayers = 0;  // behind the others: they guess the token after the next
+  int draftLayers = 0;                   // behind the others: they guess the token after the next
+  int window = 0;                        // positions that a layer with a window sees; 0: no layer has one
+  int windowPeriod = 0;                  // every so many layers one, the last of them, sees everything; 0: none does
+  std::optional<RopeParams> windowRope;  // of the layers with a window, where it is another
+  int context = 0;                       // most positions of a sequence in this run; set before a graph is bound
+
+  bool hasWindow(int layer) const { return window > 0 && (windowPeriod == 0 || (layer + 1) % windowPeriod != 0); }
 };
 
 // What protects memory and time from a hostile file; far above any model that exists.
@@ -84,7 +93,7 @@ Hparams readDecoderHparams(MetadataReader& r);
 // expert_*: how many, which are chosen, how they are weighted. `normalise` where the file does not say.
 ExpertParams readExperts(MetadataReader& r, bool normalise);
 
-// rope.*: dims of at most h.headDim, base, scaling.
+// rope.*: dims of at most h.headDim, base, scaling by whichever of the methods that GGUF names.
 RopeParams readRope(MetadataReader& r, const Hparams& h, RopeStyle style);
 
 // Rows of token_embd.weight: a file need not say its vocabulary's size in metadata.

@@ -16,7 +16,7 @@ Result<MoeFfnWeights> bindMoeFfn(const WeightStore& weights, const std::string& 
   w.up = up;
   w.down = down;
   if (e.sharedHidden > 0) {
-    LEMMA_TRY(shared, bindDenseFfn(weights, prefix, embedding, e.sharedHidden, "_shexp"));
+    LEMMA_TRY(shared, bindDenseFfn(weights, prefix, embedding, e.sharedHidden, {.suffix = "_shexp"}));
     w.shared = shared;
   }
   return w;
@@ -27,10 +27,8 @@ void moeFfn(GraphBuilder& g, const MoeFfnWeights& w, const ExpertParams& e, cons
   const TensorView scores = g.activation(e.count);
   const TensorView ids = g.ids(e.route.topK), weights = g.activation(e.route.topK);
   linear(g, w.router, in, scores);
-  g.add({.kind = OpKind::route,
-         .in = {scores, g.weight(w.choiceBias)},
-         .out = {ids, weights},
-         .p = {.route = e.route}});
+  g.add(
+      {.kind = OpKind::route, .in = {scores, g.weight(w.choiceBias)}, .out = {ids, weights}, .p = {.route = e.route}});
   g.add({.kind = OpKind::moeFfn,
          .in = {in, ids, weights, residual},
          .out = {residual},

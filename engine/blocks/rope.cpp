@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <string>
 
 namespace lemma {
 namespace {
@@ -19,17 +20,26 @@ float yarnKeeps(const RopeParams& rope, int64_t i) {
   return float(1 - std::clamp((double(i) - low) / std::max(0.001, high - low), 0.0, 1.0));
 }
 
+constexpr const char* kPlainFactors = "rope_freqs.weight";
+
+std::string factorsName(const RopeParams& rope, const GgufHeader& header, int context) {
+  const std::string longer = "rope_factors_long.weight", shorter = "rope_factors_short.weight";
+  if (!rope.longRope && !header.tensor(longer) && !header.tensor(shorter)) return kPlainFactors;
+  return context > rope.originalContext ? longer : shorter;
+}
+
 }  // namespace
 
-Result<TensorView> ropeFrequencies(const RopeParams& rope, WeightStore& weights) {
+Result<TensorView> ropeFrequencies(const RopeParams& rope, WeightStore& weights, int context) {
   const int64_t half = rope.dims / 2;
   std::vector<float> factors(size_t(half), 1.0f), frequencies;
-  LEMMA_TRY(stored, weights.optional("rope_freqs.weight", {half}));
+  const std::string name = factorsName(rope, weights.header(), context);
+  LEMMA_TRY(stored, name == kPlainFactors ? weights.optional(name, {half}) : weights.require(name, {half}));
   if (!stored.empty()) typeInfo(stored.type)->decode(stored.data(), factors.data(), half);
   for (int64_t i = 0; i < half; ++i) {
     const float factor = factors[size_t(i)];
     if (!(factor > 0) || std::isinf(factor)) {
-      return fail(Err::badValue, "the tensor rope_freqs.weight holds a factor that is not above zero");
+      return fail(Err::badValue, "the tensor " + name + " holds a factor that is not above zero");
     }
     const float power = std::pow(rope.base, float(2 * i) / float(rope.dims));
     float frequency = 1.0f / power * rope.freqScale / factor;

@@ -63,7 +63,7 @@ class DeepSeek2 final : public ModelGraph {
     LEMMA_TRY(table, weights.require("token_embd.weight", {h_.embedding, h_.vocabulary}));
     LEMMA_TRY(outputNorm, weights.require("output_norm.weight", {h_.embedding}));
     LEMMA_TRY(output, weights.optional("output.weight", {h_.embedding, h_.vocabulary}));
-    LEMMA_TRY(frequencies, ropeFrequencies(h_.rope, weights));
+    LEMMA_TRY(frequencies, ropeFrequencies(h_.rope, weights, h_.context));
     tokens_ = table;
     outputNorm_ = outputNorm;
     output_.weight = output.empty() ? table : output;  // tied embeddings

@@ -1,6 +1,6 @@
 // The architecture `llama`: Llama 1 to 3, Mistral, SmolLM2 and what else is stored in its form. A dense decoder with
 // rotary positions in interleaved pairs (GGUF's order).
-#include "engine/blocks/dense_decoder.h"
+#include "engine/blocks/decoder.h"
 #include "engine/models/model_arch.h"
 
 namespace lemma {
@@ -10,9 +10,7 @@ Result<Hparams> readHparams(const GgufHeader& header) {
   return readDenseHparams(header, "llama", RopeStyle::interleaved);
 }
 
-Result<std::unique_ptr<ModelGraph>> bind(const Hparams& h, WeightStore& weights) {
-  return bindDenseDecoder(h, {}, weights);
-}
+Result<std::unique_ptr<ModelGraph>> bind(const Hparams& h, WeightStore& weights) { return bindDecoder(h, {}, weights); }
 
 }  // namespace
 

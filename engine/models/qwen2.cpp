@@ -1,6 +1,6 @@
 // The architecture `qwen2`: Qwen2, Qwen2.5 and the R1 distils of 1.5B to 32B. A dense decoder whose q, k and v have
 // biases; rotary positions in halves.
-#include "engine/blocks/dense_decoder.h"
+#include "engine/blocks/decoder.h"
 #include "engine/models/model_arch.h"
 
 namespace lemma {
@@ -11,7 +11,7 @@ Result<Hparams> readHparams(const GgufHeader& header) {
 }
 
 Result<std::unique_ptr<ModelGraph>> bind(const Hparams& h, WeightStore& weights) {
-  return bindDenseDecoder(h, {.qkvBias = true}, weights);
+  return bindDecoder(h, {.qkvBias = true}, weights);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // The architecture `qwen3`: dense Qwen3 and the R1-0528 distil of 8B. A dense decoder that normalises each head of q
 // and k; heads of a width of their own (attention.key_length); rotary positions in halves.
-#include "engine/blocks/dense_decoder.h"
+#include "engine/blocks/decoder.h"
 #include "engine/models/model_arch.h"
 
 namespace lemma {
@@ -11,7 +11,7 @@ Result<Hparams> readHparams(const GgufHeader& header) {
 }
 
 Result<std::unique_ptr<ModelGraph>> bind(const Hparams& h, WeightStore& weights) {
-  return bindDenseDecoder(h, {.headNorm = true}, weights);
+  return bindDecoder(h, {.headNorm = true}, weights);
 }
 
 }  // namespace

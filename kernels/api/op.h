@@ -14,14 +14,15 @@
 namespace lemma {
 
 enum class OpKind : uint8_t {
-  embed,         // out[d, rows] = decode(in0[d, vocab] row token)
+  embed,         // out[d, rows] = decode(in0[d, vocab] row token) * scale
   rmsNorm,       // out[d, rows] = in0 * rsqrt(mean(in0^2) + eps) * in1[d]; with headDim: each head of headDim by itself
   matMul,        // out[n, rows] = in0[k, rows] x in1[k, n]^T (+ in2[n] bias) (+ in3[n, rows] residual); out may be in3
   rope,          // in place on in0[heads*headDim, rows] at StepData::pos; in1[ropeDims/2] = F32 inverse frequencies
   kvWrite,       // in0 = k[kvHeads*headDim, rows], in1 = v[kvHeads*vDim, rows] -> out0 = K pool, out1 = V pool;
                  // vDim 0: k alone, in1 and out1 empty
-  attention,     // out[heads*vDim, rows] = softmax(in0 q . K * scale) V over positions <= pos of the row's sequence;
-                 // in1 = K pool, in2 = V pool; softmax and sums in float32
+  attention,     // out[heads*vDim, rows] = softmax(in0 q . K * scale) V over positions <= pos of the row's sequence,
+                 // with a window over the last `window` of them; in1 = K pool, in2 = V pool; in3[heads] = logits that
+                 // count in each head's softmax without a value (attention sinks), or empty; all in float32
   attentionMla,  // Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434): out[heads*vDim, rows] from
                  // in0 = q[heads*headDim, rows] (headDim = nope + ropeDims, already rotated) and in1 = pool of
                  // {latent + ropeDims}: the normed latent, then the rotated key that all heads share. Keys of a head
@@ -31,10 +32,19 @@ enum class OpKind : uint8_t {
                  // empty -> out0 = their numbers[topK, rows] I32, out1 = their weights[topK, rows]; see RouteParams
   moeFfn,        // out[d, rows] (+)= sum over the chosen of weight * down(silu(gate x) * up x): in0 = x[d, rows],
                  // in1 and in2 = outputs of route, in3 = residual[d, rows] or empty; experts = gate, up, down
-  swiGlu,        // out[n, rows] = silu(in0) * in1
+  glu,           // out[n, rows] = gate(in0) * in1 by OpParams::gate; in0 may be {1, rows}: one number for the row
   add,           // out = in0 + in1
   selectRows,    // out[d, wanted] = rows wantedRows of in0[d, rows]
 };
+
+// What a gate g makes of it, and of the value u that it gates.
+enum class Gate : uint8_t {
+  silu,          // g * sigmoid(g) * u
+  geluTanh,      // g * (1 + tanh(sqrt(2 / pi) * (g + 0.044715 g^3))) / 2 * u
+  clampedSwish,  // g' * sigmoid(1.702 g') * (u' + 1), g' = min(g, 7), u' = u within -7 .. 7
+  sigmoid,       // sigmoid(g) * u
+};
+inline constexpr int kGates = 4;
 
 enum class RopeStyle : uint8_t { interleaved, halfSplit };  // pairs (2i, 2i+1) or (i, i + ropeDims/2)
 
@@ -55,14 +65,16 @@ struct RouteParams {
 
 struct OpParams {
   float eps = 0;
-  float scale = 1;    // attention: logit scale; rope: factor on cos and sin (YaRN's attention factor)
+  float scale = 1;    // embed; attention: logit scale; rope: factor on cos and sin (YaRN's attention factor)
   int32_t heads = 0;  // rope: heads in in0; attention: query heads
   int32_t kvHeads = 0;
   int32_t headDim = 0;   // of q and k
   int32_t vDim = 0;      // of v
   int32_t ropeDims = 0;  // rotated dims of each head
   int32_t ropeFrom = 0;  // the first of them
+  int32_t window = 0;    // attention: positions that a row sees, itself the last; 0 = all
   RopeStyle ropeStyle = RopeStyle::interleaved;
+  Gate gate = Gate::silu;
   bool keysByLatent = false;  // attentionMla: in2 is stored by rows of the latent
   RouteParams route;
   bool wantedRows = false;  // this op runs on StepData::wanted rows, not StepData::rows

@@ -36,9 +36,11 @@ LEMMA_SIMD const std::byte* cached(const std::byte* pool, int64_t page, int64_t 
   return pool + a.pages[pos / a.pageTokens] * page + (pos % a.pageTokens) * slot;
 }
 
-// Scores of one tile to weights, running maximum and total; returns what earlier sums must be multiplied by.
-LEMMA_SIMD float softmaxTile(float* scores, int valid, float& largest, float& total) {
+// Scores first..valid of one tile to weights, the others to 0; running maximum and total. Returns what earlier sums
+// must be multiplied by.
+LEMMA_SIMD float softmaxTile(float* scores, int first, int valid, float& largest, float& total) {
   const int whole = int(paddedTo(valid, kLanes));
+  for (int i = 0; i < first; ++i) scores[i] = -__builtin_inff();
   for (int i = valid; i < whole; ++i) scores[i] = -__builtin_inff();
   F top = fset(largest);
   for (int i = 0; i < whole; i += kLanes) top = fmax(top, fload(scores + i));
@@ -89,25 +91,34 @@ static ManyRows beginMany(const AttentionArgs& a, float*& at) {
       for (int64_t i = a.headDim; i < m.dim; ++i) to[i] = 0;
     }
   }
-  for (int i = 0; i < m.queries; ++i) m.largest[i] = kLowest, m.total[i] = 0;
+  for (int i = 0; i < m.queries; ++i) {  // a sink is a score that came before all others
+    m.largest[i] = a.sinks ? a.sinks[i % a.group] : kLowest;
+    m.total[i] = a.sinks ? 1 : 0;
+  }
   for (int64_t i = 0; i < int64_t(m.queries) * m.vDim; ++i) m.sums[i] = 0;
   return m;
 }
 
+// Positions that a row sees; as many as there are where a has no window.
+LEMMA_SIMD int32_t windowOf(const AttentionArgs& a) { return a.window > 0 ? a.window : a.firstPos + a.rows; }
+
 // `count` positions from `tile` on: keys [dim][kKeyTile], values [count][vDim].
 static void meetTile(const AttentionArgs& a, const ManyRows& m, int32_t tile, int count, const float* keys,
                      const float* values) {
-  // Rows before the tile see nothing of it.
+  // Rows before the tile see nothing of it, nor do those whose window begins behind it.
+  const int32_t window = windowOf(a);
   const int firstRow = tile > a.firstPos ? tile - a.firstPos : 0;
-  const int first = firstRow * a.group, some = m.queries - first;
+  const int64_t behind = int64_t(tile) + count - 1 + window - a.firstPos;
+  const int endRow = behind < a.rows ? int(behind) : a.rows;
+  const int first = firstRow * a.group, last = endRow * a.group, some = last - first;
   floatGemm(keys, kKeyTile, int(paddedTo(count, kLanes)), m.q + first * m.dim, m.dim, some, m.dim,
             m.scores + first * kKeyTile, kKeyTile, false);
-  for (int i = first; i < m.queries; ++i) {
+  for (int i = first; i < last; ++i) {
     const int32_t seen = a.firstPos + i / a.group - tile + 1;
     float* const row = m.scores + int64_t(i) * kKeyTile;
     const int valid = seen < count ? seen : count;
     for (int j = int(paddedTo(valid, kLanes)); j < count; ++j) row[j] = 0;
-    const float scale = softmaxTile(row, valid, m.largest[i], m.total[i]);
+    const float scale = softmaxTile(row, seen > window ? seen - window : 0, valid, m.largest[i], m.total[i]);
     if (scale == 1.0f) continue;
     float* const sum = m.sums + int64_t(i) * m.vDim;
     for (int64_t d = 0; d < m.vDim; d += kLanes) fstore(sum + d, fmul(fload(sum + d), fset(scale)));
@@ -156,8 +167,9 @@ static void attentionMany(const AttentionArgs& a) {
   float* const keys = at;                         // [dim][kKeyTile]
   float* const values = keys + m.dim * kKeyTile;  // [kKeyTile][vDim]
   float* const four = values + int64_t(kKeyTile) * m.vDim;
-  const int32_t end = a.firstPos + a.rows;
-  for (int32_t tile = 0; tile < end; tile += kKeyTile) {
+  const int32_t end = a.firstPos + a.rows, window = windowOf(a);
+  const int32_t begin = a.firstPos >= window ? (a.firstPos - window + 1) / kKeyTile * kKeyTile : 0;
+  for (int32_t tile = begin; tile < end; tile += kKeyTile) {
     const int count = end - tile < kKeyTile ? end - tile : kKeyTile;
     loadColumns(a, tile, count, a.headDim, four, keys, nullptr, 0);
     for (int i = 0; i < count; ++i) {
@@ -231,7 +243,7 @@ static void attentionFew(const AttentionArgs& a) {
     for (int g = 0; g < a.group; ++g) {
       float* const out = a.out + g * a.ldOut;
       float* const weights = scores + g * kKeyTile;
-      const F scale = fset(softmaxTile(weights, count, out[a.vDim], out[a.vDim + 1]));
+      const F scale = fset(softmaxTile(weights, 0, count, out[a.vDim], out[a.vDim + 1]));
       const auto column = [&]<int kVecs>(int64_t d) __attribute__((always_inline)) {
         F sum[kVecs];
 #pragma GCC unroll 4
@@ -255,13 +267,13 @@ static void attentionFew(const AttentionArgs& a) {
 }
 
 // count parts of one head, partStride floats apart, to its output.
-static void attentionMerge(const float* parts, int64_t partStride, int count, int vDim, float* out) {
-  float largest = kLowest;
+static void attentionMerge(const float* parts, int64_t partStride, int count, int vDim, const float* sink, float* out) {
+  float largest = sink ? *sink : kLowest;
   for (int i = 0; i < count; ++i) {
     const float top = parts[i * partStride + vDim];
     largest = top > largest ? top : largest;
   }
-  float total = 0;
+  float total = sink ? expOf(*sink - largest) : 0;
   for (int d = 0; d < vDim; ++d) out[d] = 0;
   for (int i = 0; i < count; ++i) {
     const float* const part = parts + i * partStride;

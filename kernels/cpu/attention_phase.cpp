@@ -26,18 +26,21 @@ AttentionArgs arguments(const AttentionPhase& p, const Run& run, int row, int kv
           .vSlot = p.v.slot,
           .pageTokens = p.k.pageTokens,
           .pages = step.pageTable + int64_t(step.seqOfRow[row]) * step.pageTableStride,
-          .firstPos = step.pos[row]};
-}
-
-int partsOf(int32_t pos) {
-  const int length = partLength(pos + 1);
-  return (pos + length) / length;
+          .firstPos = step.pos[row],
+          .window = p.window,
+          .sinks = p.sinks ? p.sinks + kvHead * p.group() : nullptr};
 }
 
 }  // namespace
 
 int partLength(int32_t positions) {
   return std::max(kKeyTile, (positions / kMaxParts + kKeyTile) / kKeyTile * kKeyTile);
+}
+
+int AttentionPhase::partsOf(int32_t pos) const {
+  const int32_t seen = pos + 1 - firstSeen(pos);
+  const int length = partLength(seen);
+  return (seen + length - 1) / length;
 }
 
 const float* AttentionPhase::parts(const Run& run, int64_t row) const {
@@ -57,10 +60,11 @@ void AttentionPhase::run(const Run& run, int chunk, Worker& worker) const {
   const int kvHead = chunk % kvHeads;
   if (step.rows <= kFewRows) {
     const int row = chunk / kvHeads % step.rows, part = chunk / kvHeads / step.rows;
-    const int length = partLength(step.pos[row] + 1);
+    const int32_t pos = step.pos[row], first = firstSeen(pos);
+    const int length = partLength(pos + 1 - first);
     AttentionArgs a = arguments(*this, run, row, kvHead);
-    a.from = part * length;
-    a.to = std::min(a.from + length, step.pos[row] + 1);
+    a.from = first + part * length;
+    a.to = std::min(a.from + length, pos + 1);
     if (a.from >= a.to) return;
     a.out = const_cast<float*>(parts(run, row)) + (int64_t(part) * heads + kvHead * group()) * (vDim + 2);
     a.ldOut = vDim + 2;
@@ -97,7 +101,7 @@ size_t AttentionPhase::scratchBytes() const {
 
 void AttentionPhase::mergeHead(const Run& run, int row, int head, float* to) const {
   kernels->attentionMerge(parts(run, row) + head * int64_t(vDim + 2), int64_t(heads) * (vDim + 2),
-                          partsOf(run.step->pos[row]), vDim, to);
+                          partsOf(run.step->pos[row]), vDim, sinks ? sinks + head : nullptr, to);
 }
 
 void AttentionPhase::mergeRow(const Run& run, int row, float* to) const {

@@ -148,7 +148,8 @@ void RoutePhase::run(const Run& run, int chunk, Worker& worker) const {
 
 int64_t ExpertLayer::sharedBytes() const {
   const int64_t pairs = int64_t(maxRows) * topK;
-  return roundUp((2 * int64_t(experts()) + 2 + 3 * pairs) * 4, 64) + pairs * (roundUp(inStride(), 64) + hiddenStride()) + 128;
+  return roundUp((2 * int64_t(experts()) + 2 + 3 * pairs) * 4, 64) +
+         pairs * (roundUp(inStride(), 64) + hiddenStride()) + 128;
 }
 
 ExpertLayer::Lists ExpertLayer::lists(const Run& run) const {
@@ -258,7 +259,7 @@ void ExpertGatePhase::run(const Run& run, int chunk, Worker& worker) const {
   const int64_t ld = few ? kFewOutputs : kPanel;
   for (int i = 0; i < count; ++i) {
     float* const h = s.out[0] + i * ld;
-    e.kernels->swiGlu(h, s.out[1] + i * ld, n, h);
+    e.kernels->glu[size_t(Gate::silu)](h, s.out[1] + i * ld, n, h);
     std::byte* const to = l.hidden + (first + i) * e.hiddenStride();
     if (e.hiddenBytes()) {
       e.kernels->quantize(h, int32_t(n0 / 32), int32_t(n / 32), e.hiddenLayout, to);

@@ -82,6 +82,8 @@ struct AttentionArgs {
   int32_t pageTokens = 0;
   const int32_t* pages = nullptr;  // of the sequence
   int32_t firstPos = 0;            // of the first row; row i is at firstPos + i
+  int32_t window = 0;              // many rows: positions that a row sees, 0 = all
+  const float* sinks = nullptr;    // many rows: [group] logits without a value, or null
   int32_t from = 0, to = 0;        // few rows: the positions of this part of the cache
   float* out = nullptr;            // many rows: [rows, ldOut]; few rows: vDim + 2 floats a head (sum, largest, total)
   int64_t ldOut = 0;
@@ -107,11 +109,12 @@ struct KernelTable {
                    std::byte* row) = nullptr;
   void (*rope)(float* x, const float* cosine, const float* sine, int half, bool interleaved) = nullptr;
   void (*toHalf)(const float* in, int64_t n, std::byte* out) = nullptr;
-  void (*swiGlu)(const float* gate, const float* up, int64_t n, float* out) = nullptr;
+  void (*glu[4])(const float* gate, const float* up, int64_t n, float* out) = {};  // by lemma::Gate
   void (*add)(const float* a, const float* b, int64_t n, float* out) = nullptr;
   void (*attentionFew)(const AttentionArgs&) = nullptr;  // rows == 1, one part of the cache
-  void (*attentionMerge)(const float* parts, int64_t partStride, int count, int vDim, float* out) = nullptr;
-  void (*attentionMany)(const AttentionArgs&) = nullptr;                         // whole cache of every row
+  void (*attentionMerge)(const float* parts, int64_t partStride, int count, int vDim, const float* sink,
+                         float* out) = nullptr;
+  void (*attentionMany)(const AttentionArgs&) = nullptr;                         // all that every row sees
   void (*attentionExpanded)(const AttentionArgs&, const ExpandArgs&) = nullptr;  // likewise, one head over latents
 };
 

@@ -55,7 +55,7 @@ constinit const KernelTable kKernels = {
 #if defined(LEMMA_HAS_TO_HALF)
     .toHalf = toHalf,
 #endif
-    .swiGlu = swiGlu,
+    .glu = {glu<Silu>, glu<GeluTanh>, glu<ClampedSwish>, glu<Sigmoid>},
     .add = add,
     .attentionFew = attentionFew,
     .attentionMerge = attentionMerge,

@@ -134,7 +134,7 @@ void MlaExpandedPhase::run(const Run& run, int head, Worker& worker) const {
   const MlaLayer& l = *layer;
   const StepData& step = *run.step;
   const int64_t ldValues = padded(l.vDim);
-  auto* const keys = reinterpret_cast<float*>(worker.scratch);  // [nope][latent]
+  auto* const keys = reinterpret_cast<float*>(worker.scratch);    // [nope][latent]
   float* const values = keys + roundUp(l.nope() * l.latent, 16);  // [latent][ldValues]
   float* const row = values + l.latent * ldValues;
   float* const scratch = row + padded(std::max<int64_t>(l.latent, l.nope()));
@@ -148,8 +148,7 @@ void MlaExpandedPhase::run(const Run& run, int head, Worker& worker) const {
 
   for (int first = 0; first < step.rows;) {
     int count = 1;
-    while (first + count < step.rows && count < kExpandedRows &&
-           step.seqOfRow[first + count] == step.seqOfRow[first] &&
+    while (first + count < step.rows && count < kExpandedRows && step.seqOfRow[first + count] == step.seqOfRow[first] &&
            step.pos[first + count] == step.pos[first] + count) {
       ++count;
     }

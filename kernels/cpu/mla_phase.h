@@ -19,7 +19,7 @@ struct MlaLayer {
   int64_t latent = 0;
   float scale = 1;
   bool keysByLatent = false;
-  std::vector<Matrix> keys, values;    // one a head: {nope, latent} or by latent {latent, nope}; {latent, vDim}
+  std::vector<Matrix> keys, values;  // one a head: {nope, latent} or by latent {latent, nope}; {latent, vDim}
   std::vector<TensorView> keyViews, valueViews;
   ActLayout nopeLayout, latentLayout;  // where keys and values take 8-bit rows
   Rows absorbed;                       // [few rows][heads][latent + ropeDims]

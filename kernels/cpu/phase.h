@@ -87,6 +87,8 @@ struct RowOp {
   const float* weight = nullptr;  // rmsNorm
   int64_t weightSize = 0;
   float eps = 0;
+  float scale = 1;             // embed
+  Gate gate = Gate::silu;      // glu
   int heads = 0, headDim = 0;  // rope, kvWrite
   bool interleaved = false;
   int first = 0;  // rope: first rotated dim of a head
@@ -120,6 +122,8 @@ struct AttentionPhase final : Phase {
   int heads = 0, kvHeads = 0, headDim = 0, vDim = 0;
   float scale = 1;
   bool fewOnly = false;              // many rows are attended elsewhere
+  int32_t window = 0;                // positions that a row sees, 0 = all
+  const float* sinks = nullptr;      // [heads] logits without a value, or null
   int64_t partsOffset = 0;           // few rows: [rows][kMaxParts][heads][vDim + 2] floats
   const RowSource* bytes = nullptr;  // many rows: quantised here instead of written to out
 
@@ -128,6 +132,8 @@ struct AttentionPhase final : Phase {
   size_t scratchBytes() const override;
 
   int group() const { return heads / kvHeads; }
+  int32_t firstSeen(int32_t pos) const { return window > 0 && pos >= window ? pos - window + 1 : 0; }
+  int partsOf(int32_t pos) const;  // of few rows
   const float* parts(const Run& run, int64_t row) const;
   void mergeHead(const Run& run, int row, int head, float* to) const;
   void mergeRow(const Run& run, int row, float* to) const;
@@ -172,8 +178,9 @@ struct ProductPhase final : Phase {
   bool wanted = false;
   int64_t k = 0;
   std::vector<Product> products;
-  bool gated = false;  // two products: silu(first) * second
-  Rows gatedOut;       // null data: only gatedBytes
+  bool gated = false;  // two products: gate(first) * second
+  Gate gate = Gate::silu;
+  Rows gatedOut;  // null data: only gatedBytes
   const RowSource* gatedBytes = nullptr;
   int chunks(const Run& run) const override;
   void run(const Run& run, int chunk, Worker& worker) const override;

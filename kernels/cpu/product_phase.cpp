@@ -225,7 +225,7 @@ void ProductPhase::finish(const Run& run, const Piece& p, int row, int rows, con
         float* const x = i == 0 ? h : const_cast<float*>(second);
         if (bias) kernels->add(x, bias + p.n0, p.n, x);
       }
-      kernels->swiGlu(h, second, p.n, h);
+      kernels->glu[size_t(gate)](h, second, p.n, h);
       if (gatedOut.data) std::memcpy(gatedOut.row(row + r) + p.n0, h, size_t(p.n) * 4);
       if (gatedBytes) {
         kernels->quantize(h, int32_t(p.n0 / 32), int32_t(p.n / 32), gatedBytes->layout, gatedBytes->row(run, row + r));

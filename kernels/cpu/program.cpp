@@ -152,11 +152,11 @@ class ProgramBuilder {
     return end;
   }
 
-  // Products from `first` to end, then a swiGlu of exactly the two, whose results nobody else reads.
+  // Products from `first` to end, then a glu of exactly the two, whose results nobody else reads.
   bool isGated(size_t first, size_t end) const {
     if (end - first != 2 || end >= ops_.size()) return false;
     const Op &gate = ops_[first], &up = ops_[first + 1], &glu = ops_[end];
-    return glu.kind == OpKind::swiGlu && glu.p.wantedRows == gate.p.wantedRows && same(glu.in[0], gate.out[0]) &&
+    return glu.kind == OpKind::glu && glu.p.wantedRows == gate.p.wantedRows && same(glu.in[0], gate.out[0]) &&
            same(glu.in[1], up.out[0]) && gate.in[3].empty() && up.in[3].empty() && gate.in[1].ne[1] == up.in[1].ne[1] &&
            !rangeOf(glu.out[0]).overlaps(rangeOf(gate.in[0])) &&
            (same(glu.out[0], gate.out[0]) || !readFrom(gate.out[0], end + 1)) &&
@@ -227,8 +227,7 @@ class ProgramBuilder {
   bool joins(size_t first, size_t i) const {
     const Op& op = ops_[i];
     const auto rowWiseKind = [](OpKind k) {
-      return k == OpKind::rope || k == OpKind::kvWrite || k == OpKind::add || k == OpKind::swiGlu ||
-             k == OpKind::rmsNorm;
+      return k == OpKind::rope || k == OpKind::kvWrite || k == OpKind::add || k == OpKind::glu || k == OpKind::rmsNorm;
     };
     if (!rowWiseKind(op.kind) || !rowWiseKind(ops_[first].kind) || op.p.wantedRows != ops_[first].p.wantedRows) {
       return false;
@@ -257,6 +256,8 @@ class ProgramBuilder {
             .in = {rowsOf(op.in[0]), {}},
             .out = rowsOf(outputOf(op)),
             .eps = op.p.eps,
+            .scale = op.p.scale,
+            .gate = op.p.gate,
             .headDim = op.p.headDim};
     switch (op.kind) {
       case OpKind::embed:
@@ -282,7 +283,7 @@ class ProgramBuilder {
         r.pools[0] = poolOf(op.out[0]);
         if (!op.out[1].empty()) r.pools[1] = poolOf(op.out[1]);
         break;
-      case OpKind::swiGlu:
+      case OpKind::glu:
       case OpKind::add:
         r.in[1] = rowsOf(op.in[1]);
         break;
@@ -322,6 +323,8 @@ class ProgramBuilder {
     phase.headDim = op.p.headDim;
     phase.vDim = op.p.vDim;
     phase.scale = op.p.scale;
+    phase.window = op.p.window;
+    phase.sinks = floats(op.in[3]);
     partsBytes_ = std::max(partsBytes_, int64_t(kFewRows) * kMaxParts * op.p.heads * (op.p.vDim + 2) * 4);
     if (phase.group() * op.p.vDim % 32 == 0 && feedsBytes(op, i + 1)) {
       phase.bytes = source(op.out[0].ne[0], 0);
@@ -373,6 +376,7 @@ class ProgramBuilder {
     if (isGated(first, end)) {
       const Op& glu = ops_[end++];
       phase.gated = true;
+      phase.gate = glu.p.gate;
       if (feedsBytes(glu, end) && glu.out[0].ne[0] % 32 == 0) {
         ready_ = source(glu.out[0].ne[0], 1);
         phase.gatedBytes = ready_;

@@ -33,7 +33,7 @@ struct CpuProgram final : Program {
   Result<void> check(const StepData& step) const;
 };
 
-// What fuses: a norm into the products that alone read it; products of one input; gate, up and swiGlu; the 8-bit
+// What fuses: a norm into the products that alone read it; products of one input; gate, up and glu; the 8-bit
 // rounding of a product's input into whatever makes that input; ropes and kvWrite and other row-wise ops in sequence.
 // An output that only ops of the same list read need not be in memory after a run.
 Result<std::unique_ptr<CpuProgram>> compileProgram(std::span<const Op> ops, RowBucket bucket,

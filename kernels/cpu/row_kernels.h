@@ -108,11 +108,35 @@ static void rope(float* __restrict x, const float* __restrict cosine, const floa
   }
 }
 
-static void swiGlu(const float* gate, const float* up, int64_t n, float* out) {
-  const auto one = [](F g, F u) { return fmul(fdiv(g, fadd(fset(1.0f), expOf(fsub(fzero(), g)))), u); };
+// g * sigmoid(x)
+LEMMA_SIMD F timesSigmoid(F g, F x) { return fdiv(g, fadd(fset(1.0f), expOf(fsub(fzero(), x)))); }
+
+// The gates of lemma::Gate, in its order.
+struct Silu {
+  LEMMA_SIMD F of(F g, F u) { return fmul(timesSigmoid(g, g), u); }
+};
+struct GeluTanh {
+  LEMMA_SIMD F of(F g, F u) {  // (1 + tanh(z)) / 2 = sigmoid(2 z)
+    const F inner = fma(fmul(fmul(g, g), g), fset(0.044715f), g);
+    return fmul(timesSigmoid(g, fmul(inner, fset(2 * 0.79788456f))), u);
+  }
+};
+struct ClampedSwish {
+  LEMMA_SIMD F of(F g, F u) {
+    const F bounded = fmin(g, fset(7.0f));
+    const F value = fmin(fmax(u, fset(-7.0f)), fset(7.0f));
+    return fmul(timesSigmoid(bounded, fmul(bounded, fset(1.702f))), fadd(value, fset(1.0f)));
+  }
+};
+struct Sigmoid {
+  LEMMA_SIMD F of(F g, F u) { return timesSigmoid(u, g); }
+};
+
+template <class G>
+static void glu(const float* gate, const float* up, int64_t n, float* out) {
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) fstore(out + i, one(fload(gate + i), fload(up + i)));
-  if (i < n) storeSome(out + i, one(loadSome(gate + i, n - i), loadSome(up + i, n - i)), n - i);
+  for (; i + kLanes <= n; i += kLanes) fstore(out + i, G::of(fload(gate + i), fload(up + i)));
+  if (i < n) storeSome(out + i, G::of(loadSome(gate + i, n - i), loadSome(up + i, n - i)), n - i);
 }
 
 static void add(const float* a, const float* b, int64_t n, float* out) {

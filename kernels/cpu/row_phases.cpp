@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -27,6 +28,18 @@ void store(const KernelTable& kernels, const Pool& pool, const float* in, std::b
   }
 }
 
+void gate(const KernelTable& kernels, const RowOp& op, int row) {
+  const auto kernel = kernels.glu[size_t(op.gate)];
+  const float *g = op.in[0].row(row), *up = op.in[1].row(row);
+  float* const out = op.out.row(row);
+  if (op.in[0].width == op.out.width) return kernel(g, up, op.out.width, out);
+  std::array<float, 64> same;  // one number for the whole row
+  same.fill(*g);
+  for (int64_t i = 0; i < op.out.width; i += int64_t(same.size())) {
+    kernel(same.data(), up + i, std::min(op.out.width - i, int64_t(same.size())), out + i);
+  }
+}
+
 }  // namespace
 
 ActLayout actLayout(int64_t k) {
@@ -51,6 +64,7 @@ void RowPhase::run(const Run& run, int chunk, Worker&) const {
       switch (op.kind) {
         case OpKind::embed:
           typeInfo(op.embeddingType)->decode(op.embedding + step.tokens[r] * op.embeddingRow, out, op.out.width);
+          if (op.scale != 1) std::for_each_n(out, op.out.width, [&](float& x) { x *= op.scale; });
           break;
         case OpKind::selectRows:
           std::memmove(out, op.in[0].row(step.wantedRows[r]), size_t(op.out.width) * 4);
@@ -76,8 +90,8 @@ void RowPhase::run(const Run& run, int chunk, Worker&) const {
             }
           }
           break;
-        case OpKind::swiGlu:
-          kernels->swiGlu(op.in[0].row(r), op.in[1].row(r), op.out.width, out);
+        case OpKind::glu:
+          gate(*kernels, op, r);
           break;
         case OpKind::add:
           kernels->add(op.in[0].row(r), op.in[1].row(r), op.out.width, out);

@@ -1,5 +1,6 @@
 #include "kernels/ref/ops.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -14,7 +15,9 @@ Result<void> embed(const Op& op, const StepData& step) {
   for (int r = 0; r < step.rows; ++r) {
     const int32_t token = step.tokens[r];
     if (token < 0 || token >= table.ne[1]) return outside(op, "token", token);
-    type->decode(table.data() + token * table.nb[1], row(op.out[0], r), table.ne[0]);
+    float* out = row(op.out[0], r);
+    type->decode(table.data() + token * table.nb[1], out, table.ne[0]);
+    for (int64_t i = 0; i < table.ne[0]; ++i) out[i] *= op.p.scale;
   }
   return {};
 }
@@ -91,22 +94,25 @@ Result<void> attention(const Op& op, const StepData& step, const CancelFlag& can
   const int headsPerKv = op.p.heads / op.p.kvHeads;
   std::vector<float> k(size_t(op.p.headDim)), v(size_t(op.p.vDim));
   std::vector<double> weight, sum(v.size());
+  std::vector<float> sinks;
+  if (!op.in[3].empty()) decodeRow(op.in[3], 0, sinks);
   for (int r = 0; r < rowsOf(op, step); ++r) {
     const int32_t seq = step.seqOfRow[r], pos = step.pos[r];
+    const int32_t first = op.p.window > 0 ? std::max(0, pos - op.p.window + 1) : 0;
     weight.resize(size_t(pos) + 1);
     for (int head = 0; head < op.p.heads; ++head) {
       if (cancel.load(std::memory_order_relaxed)) return cancelled();
       const float* q = row(op.in[0], r) + int64_t(head) * op.p.headDim;
-      double largest = -INFINITY;
-      for (int32_t p = 0; p <= pos; ++p) {
+      double largest = sinks.empty() ? -INFINITY : double(sinks[size_t(head)]);
+      for (int32_t p = first; p <= pos; ++p) {
         LEMMA_TRY(slot, kvSlot(op, kPool, step, seq, p, head / headsPerKv));
         kType->decode(slot, k.data(), op.p.headDim);
         weight[size_t(p)] = dot(q, k.data(), op.p.headDim) * double(op.p.scale);
         largest = std::max(largest, weight[size_t(p)]);
       }
-      double total = 0;
+      double total = sinks.empty() ? 0 : std::exp(double(sinks[size_t(head)]) - largest);
       std::fill(sum.begin(), sum.end(), 0.0);
-      for (int32_t p = 0; p <= pos; ++p) {
+      for (int32_t p = first; p <= pos; ++p) {
         const double w = std::exp(weight[size_t(p)] - largest);
         total += w;
         LEMMA_TRY(slot, kvSlot(op, vPool, step, seq, p, head / headsPerKv));
@@ -120,11 +126,30 @@ Result<void> attention(const Op& op, const StepData& step, const CancelFlag& can
   return {};
 }
 
-Result<void> swiGlu(const Op& op, const StepData& step) {
+float sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
+
+float gated(Gate kind, float g, float u) {
+  switch (kind) {
+    case Gate::silu:
+      return g * sigmoid(g) * u;
+    case Gate::geluTanh:
+      return 0.5f * g * (1.0f + std::tanh(0.79788456f * (g + 0.044715f * g * g * g))) * u;
+    case Gate::clampedSwish: {
+      const float bounded = std::min(g, 7.0f);
+      return bounded * sigmoid(1.702f * bounded) * (std::clamp(u, -7.0f, 7.0f) + 1.0f);
+    }
+    case Gate::sigmoid:
+      return sigmoid(g) * u;
+  }
+  return 0;
+}
+
+Result<void> glu(const Op& op, const StepData& step) {
+  const int64_t gateStep = op.in[0].ne[0] == op.out[0].ne[0] ? 1 : 0;
   for (int r = 0; r < rowsOf(op, step); ++r) {
     const float *gate = row(op.in[0], r), *up = row(op.in[1], r);
     float* out = row(op.out[0], r);
-    for (int64_t i = 0; i < op.out[0].ne[0]; ++i) out[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
+    for (int64_t i = 0; i < op.out[0].ne[0]; ++i) out[i] = gated(op.p.gate, gate[i * gateStep], up[i]);
   }
   return {};
 }
@@ -170,8 +195,8 @@ Result<void> run(const Op& op, const StepData& step, const CancelFlag& cancel) {
       return route(op, step);
     case OpKind::moeFfn:
       return moeFfn(op, step, cancel);
-    case OpKind::swiGlu:
-      return swiGlu(op, step);
+    case OpKind::glu:
+      return glu(op, step);
     case OpKind::add:
       return add(op, step);
     case OpKind::selectRows:

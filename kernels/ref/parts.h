@@ -9,9 +9,7 @@
 namespace lemma::ref {
 
 inline float* row(const TensorView& v, int64_t i) { return reinterpret_cast<float*>(v.data() + i * v.nb[1]); }
-inline int32_t* rowOfIds(const TensorView& v, int64_t i) {
-  return reinterpret_cast<int32_t*>(v.data() + i * v.nb[1]);
-}
+inline int32_t* rowOfIds(const TensorView& v, int64_t i) { return reinterpret_cast<int32_t*>(v.data() + i * v.nb[1]); }
 inline int rowsOf(const Op& op, const StepData& step) { return op.p.wantedRows ? step.wanted : step.rows; }
 
 tl::unexpected<Error> cancelled();

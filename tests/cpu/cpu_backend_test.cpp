@@ -155,7 +155,7 @@ TEST_P(EveryTarget, siluIsExactEnoughEverywhere) {
   const TensorView gate = contiguous(*buf, 0, Type::F32, {kWidth, 1}),
                    up = contiguous(*buf, kWidth * 4, Type::F32, {kWidth, 1});
   const TensorView out = contiguous(*buf, kWidth * 8, Type::F32, {kWidth, 1});
-  const Op op{.kind = OpKind::swiGlu, .in = {gate, up}, .out = {out}};
+  const Op op{.kind = OpKind::glu, .in = {gate, up}, .out = {out}};
   auto program = backend->compile({&op, 1}, {.rows = 1});
   ASSERT_TRUE(program);
   auto* g = reinterpret_cast<float*>(gate.data());

@@ -175,6 +175,17 @@ TEST_P(EveryBackend, refusesOpsThatDoNotFit) {
         .in = {view({192, 4}), view({64, 16, 2, 2}), view({64, 16, 2, 2})},
         .out = {view({192, 4})},
         .p = {.heads = 3, .kvHeads = 2, .headDim = 64, .vDim = 64}}},
+      {"a window below zero",
+       {.kind = OpKind::attention,
+        .in = {view({64, 4}), view({64, 16, 1, 2}), view({64, 16, 1, 2})},
+        .out = {view({64, 4})},
+        .p = {.heads = 1, .kvHeads = 1, .headDim = 64, .vDim = 64, .window = -1}}},
+      {"a sink too many",
+       {.kind = OpKind::attention,
+        .in = {view({64, 4}), view({64, 16, 1, 2}), view({64, 16, 1, 2}), view({2})},
+        .out = {view({64, 4})},
+        .p = {.heads = 1, .kvHeads = 1, .headDim = 64, .vDim = 64}}},
+      {"gates of another width", {.kind = OpKind::glu, .in = {view({2, 4}), view({64, 4})}, .out = {view({64, 4})}}},
   };
   for (const auto& [what, op] : wrong) {
     EXPECT_EQ(backend->supports(op), Support::no) << what;

@@ -172,6 +172,7 @@ void embedCases(Cases& cases) {
       m.c().results = {m.c().out[0] = m.rows(width, rows)};
       m.c().rows = rows;
       for (int r = 0; r < rows; ++r) m.c().tokens.push_back(m.numbers().below(37));
+      m.c().params.scale = rows == 9 ? 3.25f : 1.0f;
       m.c().tolerance = kExact;
     }
   }
@@ -448,17 +449,62 @@ void moeFfnCases(Cases& cases) {
   }
 }
 
-void elementwiseCases(Cases& cases) {
-  for (OpKind kind : {OpKind::swiGlu, OpKind::add}) {
-    for (int rows : kRows) {
-      for (bool inPlace : {false, true}) {
-        auto& m = cases.make(
-            kind, text({kind == OpKind::add ? "add" : "swiGlu", number("rows=", rows), inPlace ? "in place" : ""}));
-        m.c().in = {m.rows(129, rows), m.rows(129, rows), -1, -1};
-        m.c().results = {m.c().out[0] = inPlace ? m.c().in[0] : m.rows(129, rows)};
-        m.c().rows = rows;
-        m.c().tolerance = kind == OpKind::add ? kExact : kFloat;
+// Windows that begin within a tile of keys, at its border, and before the sequence; sinks with and without a window.
+void windowedAttentionCases(Cases& cases) {
+  struct Load {
+    int rows, seqs, past;
+  };
+  for (Type type : kPoolTypes) {
+    for (int window : {0, 1, 5, 64, 100, 4000}) {
+      for (bool sinks : {false, true}) {
+        if (window == 0 && !sinks) continue;
+        for (const Load& l :
+             {Load{1, 1, 0}, Load{1, 1, 300}, Load{8, 4, 70}, Load{9, 1, 70}, Load{33, 1, 170}, Load{80, 2, 0}}) {
+          auto& m = cases.make(
+              OpKind::attention,
+              text({"attention", std::string(typeInfo(type)->name), number("window=", window), sinks ? "sinks" : "",
+                    number("rows=", l.rows), number("seqs=", l.seqs), number("past=", l.past)}));
+          OpCase& c = m.c();
+          const int pages = 28;
+          c.in[0] = m.rows(6 * 64, l.rows);
+          m.sequences(l.rows, l.seqs, l.past, kPageTokens, pages);
+          c.in[1] = m.pool(type, 64, kPageTokens, 2, pages);
+          c.in[2] = m.pool(type, 32, kPageTokens, 2, pages);
+          if (sinks) c.in[3] = m.weight(l.rows == 9 ? Type::F16 : Type::F32, {6}, 3);
+          c.results = {c.out[0] = m.rows(6 * 32, l.rows)};
+          c.params = {.scale = 0.125f, .heads = 6, .kvHeads = 2, .headDim = 64, .vDim = 32, .window = window};
+          c.tolerance = type == Type::Q8_0 ? kEightBit : kFloat;
+        }
       }
+    }
+  }
+}
+
+void gluCase(Cases& cases, Gate gate, int64_t gateWidth, int rows, bool inPlace) {
+  constexpr const char* kNames[kGates] = {"silu", "geluTanh", "clampedSwish", "sigmoid"};
+  auto& m = cases.make(OpKind::glu, text({"glu", kNames[int(gate)], number("gates=", gateWidth), number("rows=", rows),
+                                          inPlace ? "in place" : ""}));
+  OpCase& c = m.c();
+  c.in = {m.rows(gateWidth, rows), m.rows(129, rows), -1, -1};
+  for (int i : {0, 1}) {  // beyond every clamp
+    auto* x = reinterpret_cast<float*>(c.tensors[size_t(c.in[size_t(i)])].bytes.data());
+    for (int64_t j = 0; j < c.tensors[size_t(c.in[size_t(i)])].shape.ne[0] * rows; ++j) x[j] *= 6;
+  }
+  c.results = {c.out[0] = inPlace ? c.in[gateWidth == 1 ? 1 : 0] : m.rows(129, rows)};
+  c.params.gate = gate;
+  c.rows = rows;
+}
+
+void elementwiseCases(Cases& cases) {
+  for (int rows : kRows) {
+    for (bool inPlace : {false, true}) {
+      for (int gate = 0; gate < kGates; ++gate) gluCase(cases, Gate(gate), 129, rows, inPlace);
+      gluCase(cases, Gate::sigmoid, 1, rows, inPlace);
+      auto& m = cases.make(OpKind::add, text({"add", number("rows=", rows), inPlace ? "in place" : ""}));
+      m.c().in = {m.rows(129, rows), m.rows(129, rows), -1, -1};
+      m.c().results = {m.c().out[0] = inPlace ? m.c().in[0] : m.rows(129, rows)};
+      m.c().rows = rows;
+      m.c().tolerance = kExact;
     }
   }
   auto& m = cases.make(OpKind::selectRows, "selectRows 4 of 33");
@@ -480,6 +526,7 @@ std::vector<OpCase> allOpCases() {
   ropeCases(cases);
   kvWriteCases(cases);
   attentionCases(cases);
+  windowedAttentionCases(cases);
   attentionMlaCases(cases);
   routeCases(cases);
   moeFfnCases(cases);

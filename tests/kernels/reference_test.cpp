@@ -1,6 +1,7 @@
 // The reference backend against numbers worked out by hand: it is the oracle, so it needs one of its own.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -28,7 +29,8 @@ class Reference : public testing::Test {
   }
   static void expectNear(const std::vector<float>& got, const std::vector<float>& want) {
     ASSERT_EQ(got.size(), want.size());
-    for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-6) << i;
+    for (size_t i = 0; i < got.size(); ++i)
+      EXPECT_NEAR(got[i], want[i], 1e-6 * std::max(1.0f, std::fabs(want[i]))) << i;
   }
 };
 
@@ -78,6 +80,25 @@ TEST_F(Reference, attentionWeighsValuesOfItsOwnSequenceUpToItsPosition) {
   expectNear(out, {(1 * 10 + 2 * 20 + 5 * 40) / 8.0f});
 }
 
+TEST_F(Reference, aWindowAndASinkChangeWhatTheSoftmaxIsOver) {
+  std::vector<float> k{std::log(1.0f), std::log(2.0f), std::log(5.0f), 0}, v{10, 20, 40, 0}, q{1}, out(1);
+  std::vector<float> sink{std::log(3.0f)};
+  const int32_t table[] = {0}, pos[] = {2}, seq[] = {0};
+  Op op{.kind = OpKind::attention,
+        .in = {view(q, {1, 1}), view(k, {1, 4, 1, 1}), view(v, {1, 4, 1, 1})},
+        .out = {view(out, {1, 1})},
+        .p = {.scale = 1, .heads = 1, .kvHeads = 1, .headDim = 1, .vDim = 1, .window = 2}};
+  const StepData step{.rows = 1, .pos = pos, .seqOfRow = seq, .pageTable = table, .pageTableStride = 1};
+  run(op, step);
+  expectNear(out, {(2 * 20 + 5 * 40) / 7.0f});
+  op.in[3] = view(sink, {1});
+  run(op, step);
+  expectNear(out, {(2 * 20 + 5 * 40) / 10.0f});
+  op.p.window = 0;
+  run(op, step);
+  expectNear(out, {(1 * 10 + 2 * 20 + 5 * 40) / 11.0f});
+}
+
 TEST_F(Reference, kvWriteFillsTheSlotOfItsPosition) {
   std::vector<float> k(6), v(6), newK{7}, newV{8};
   const int32_t table[] = {2, 0}, pos[] = {3}, seq[] = {0};
@@ -90,10 +111,27 @@ TEST_F(Reference, kvWriteFillsTheSlotOfItsPosition) {
   expectNear(v, {0, 8, 0, 0, 0, 0});
 }
 
-TEST_F(Reference, swiGluIsSiluTimesUp) {
+TEST_F(Reference, siluGateTimesUp) {
   std::vector<float> gate{0, 1, -2}, up{5, 2, 3}, out(3);
-  run({.kind = OpKind::swiGlu, .in = {view(gate, {3, 1}), view(up, {3, 1})}, .out = {view(out, {3, 1})}}, {.rows = 1});
+  run({.kind = OpKind::glu, .in = {view(gate, {3, 1}), view(up, {3, 1})}, .out = {view(out, {3, 1})}}, {.rows = 1});
   expectNear(out, {0, 2 / (1 + std::exp(-1.0f)), -6 / (1 + std::exp(2.0f))});
+}
+
+TEST_F(Reference, gatesByTheirFormulas) {
+  std::vector<float> gate{1, -2, 9}, up{5, 3, -8}, out(3);
+  const auto run = [&](Gate g) {
+    this->run({.kind = OpKind::glu,
+               .in = {view(gate, {3, 1}), view(up, {3, 1})},
+               .out = {view(out, {3, 1})},
+               .p = {.gate = g}},
+              {.rows = 1});
+  };
+  run(Gate::geluTanh);  // as torch.nn.functional.gelu(x, approximate="tanh") has it
+  expectNear(out, {5 * 0.841191990f, 3 * -0.045402306f, -72});
+  run(Gate::clampedSwish);
+  expectNear(out, {6 / (1 + std::exp(-1.702f)), -8 / (1 + std::exp(3.404f)), -42 / (1 + std::exp(-11.914f))});
+  run(Gate::sigmoid);
+  expectNear(out, {5 / (1 + std::exp(-1.0f)), 3 / (1 + std::exp(2.0f)), -8 / (1 + std::exp(-9.0f))});
 }
 
 TEST_F(Reference, aTokenOutsideTheTableIsAnError) {

@@ -213,6 +213,76 @@ const Hostile kHostileQwen3[] = {
      "blk.0.attn_v.weight"},
 };
 
+const Hostile kHostilePhi3[] = {
+    {"q, k and v not there", [](TinyModel& m) { m.tensors.erase("blk.0.attn_qkv.weight"); }, Err::notFound,
+     "blk.0.attn_qkv.weight"},
+    {"q, k and v of another height",
+     [](TinyModel& m) {
+       m.tensors["blk.1.attn_qkv.weight"].ne = {64, 127};
+     },
+     Err::badValue, "blk.1.attn_qkv.weight"},
+    {"a bias in blocks",
+     [](TinyModel& m) {
+       m.tensors["blk.0.attn_qkv.bias"] = {Type::Q8_0, {128}};
+     },
+     Err::unsupported, "blk.0.attn_qkv.bias"},
+    {"up without its gate",
+     [](TinyModel& m) {
+       m.tensors["blk.0.ffn_up.weight"].ne = {64, 96};
+     },
+     Err::badValue, "blk.0.ffn_up.weight"},
+    {"a window of 2^40", [](TinyModel& m) { m.whole["phi3.attention.sliding_window"] = 1ull << 40; }, Err::badValue,
+     "phi3.attention.sliding_window"},
+    {"LongRoPE without factors", [](TinyModel& m) { m.text["phi3.rope.scaling.type"] = "longrope"; }, Err::notFound,
+     "rope_factors_short.weight"},
+    {"long factors without short ones",
+     [](TinyModel& m) {
+       m.tensors["rope_factors_long.weight"] = {Type::F32, {16}};
+     },
+     Err::notFound, "rope_factors_short.weight"},
+    {"short factors where long ones are asked for",
+     [](TinyModel& m) {
+       m.tensors["rope_factors_short.weight"] = {Type::F32, {16}};
+       m.whole["phi3.rope.scaling.original_context_length"] = 128;
+     },
+     Err::notFound, "rope_factors_long.weight"},
+    {"factors of another length",
+     [](TinyModel& m) {
+       m.tensors["rope_factors_short.weight"] = {Type::F32, {15}};
+     },
+     Err::badValue, "rope_factors_short.weight"},
+    {"an original context of none", [](TinyModel& m) { m.whole["phi3.rope.scaling.original_context_length"] = 0; },
+     Err::badValue, "phi3.rope.scaling.original_context_length"},
+    {"an attention factor that is no number", [](TinyModel& m) { m.real["phi3.rope.scaling.attn_factor"] = NAN; },
+     Err::badValue, "phi3.rope.scaling.attn_factor"},
+};
+
+const Hostile kHostileGemma3[] = {
+    {"no norm behind attention", [](TinyModel& m) { m.tensors.erase("blk.0.post_attention_norm.weight"); },
+     Err::notFound, "blk.0.post_attention_norm.weight"},
+    {"no norm behind the feed-forward block", [](TinyModel& m) { m.tensors.erase("blk.1.post_ffw_norm.weight"); },
+     Err::notFound, "blk.1.post_ffw_norm.weight"},
+    {"a short norm behind the feed-forward block",
+     [](TinyModel& m) { m.tensors["blk.1.post_ffw_norm.weight"].ne = {63}; }, Err::badValue,
+     "blk.1.post_ffw_norm.weight"},
+    {"no norm of q", [](TinyModel& m) { m.tensors.erase("blk.0.attn_q_norm.weight"); }, Err::notFound,
+     "blk.0.attn_q_norm.weight"},
+    {"a window as text",
+     [](TinyModel& m) {
+       m.whole.erase("gemma3.attention.sliding_window");
+       m.text["gemma3.attention.sliding_window"] = "16";
+     },
+     Err::badValue, "gemma3.attention.sliding_window"},
+    {"every none-th layer", [](TinyModel& m) { m.whole["gemma3.attention.sliding_window_pattern"] = 0; }, Err::badValue,
+     "gemma3.attention.sliding_window_pattern"},
+    {"a base of the windows that is no number", [](TinyModel& m) { m.real["gemma3.rope.freq_base_swa"] = NAN; },
+     Err::badValue, "gemma3.rope.freq_base_swa"},
+    {"attention scaled to nothing", [](TinyModel& m) { m.real["gemma3.attention.scale"] = 0; }, Err::badValue,
+     "gemma3.attention.scale"},
+    {"bounded logits", [](TinyModel& m) { m.real["gemma3.final_logit_softcapping"] = 30; }, Err::unsupported,
+     "gemma3.final_logit_softcapping"},
+};
+
 void expectRefused(const std::string& architecture, std::span<const Hostile> cases) {
   for (const Hostile& c : cases) {
     SCOPED_TRACE(c.name);
@@ -234,10 +304,12 @@ TEST(HostileModel, isRefusedInOneSentence) {
   expectRefused("llama", kHostile);
   expectRefused("qwen2", kHostileQwen2);
   expectRefused("qwen3", kHostileQwen3);
+  expectRefused("phi3", kHostilePhi3);
+  expectRefused("gemma3", kHostileGemma3);
 }
 
 TEST(HostileModel, theModelItselfRuns) {
-  for (const char* architecture : {"llama", "qwen2", "qwen3"}) {
+  for (const char* architecture : {"llama", "qwen2", "qwen3", "phi3", "gemma3"}) {
     SCOPED_TRACE(architecture);
     TemporaryFile file;
     ASSERT_TRUE(TinyModel(architecture).writer().write(file.path()));

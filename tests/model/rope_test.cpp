@@ -14,7 +14,7 @@ std::vector<float> frequenciesOf(const RopeParams& rope) {
   const auto file = openGguf(path.path());
   if (!file) throw std::runtime_error(file.error().what);
   WeightStore weights(*file);
-  const auto view = ropeFrequencies(rope, weights);
+  const auto view = ropeFrequencies(rope, weights, 0);
   if (!view) throw std::runtime_error(view.error().what);
   const auto* values = reinterpret_cast<const float*>(view->data());
   return {values, values + view->ne[0]};

@@ -35,7 +35,8 @@ class TemporaryFile {
 
 struct TinyModel {
   static constexpr int kVocabulary = 96, kLayers = 2, kEmbedding = 64, kHeads = 2, kKvHeads = 1, kHidden = 96;
-  static constexpr int kWideHead = 64;  // of qwen3: unlike kEmbedding / kHeads
+  static constexpr int kWideHead = 64;  // of qwen3 and gemma3: unlike kEmbedding / kHeads
+  static constexpr int kWindow = 16;    // of phi3 and gemma3
 
   struct Tensor {
     Type type;
@@ -46,9 +47,10 @@ struct TinyModel {
   std::map<std::string, std::string> text;
   std::map<std::string, Tensor> tensors;
 
-  // llama, qwen2 (biases of q, k and v) or qwen3 (norms of heads, which have a width of their own).
+  // llama, qwen2 (biases of q, k and v), qwen3 (norms of heads, which have a width of their own), phi3 (fused matrices)
+  // or gemma3 (norms of heads and behind each block).
   explicit TinyModel(const std::string& architecture = "llama") {
-    const bool wide = architecture == "qwen3";
+    const bool wide = architecture == "qwen3" || architecture == "gemma3";
     const uint64_t head = wide ? kWideHead : kEmbedding / kHeads;
     constexpr uint64_t kWidth = kEmbedding;
     text["general.architecture"] = architecture;
@@ -74,7 +76,17 @@ struct TinyModel {
         tensors[b + "attn_k.bias"] = tensors[b + "attn_v.bias"] = {Type::F32, {head * kKvHeads}};
       } else if (wide) {
         tensors[b + "attn_q_norm.weight"] = tensors[b + "attn_k_norm.weight"] = {Type::F32, {head}};
+      } else if (architecture == "phi3") {
+        for (const char* name : {"attn_q", "attn_k", "attn_v", "ffn_gate"}) tensors.erase(b + name + ".weight");
+        tensors[b + "attn_qkv.weight"] = {Type::Q4_0, {kWidth, head * (kHeads + 2 * kKvHeads)}};
+        tensors[b + "ffn_up.weight"] = {Type::Q8_0, {kWidth, 2 * kHidden}};
       }
+      if (architecture == "gemma3") {
+        tensors[b + "post_attention_norm.weight"] = tensors[b + "post_ffw_norm.weight"] = {Type::F32, {kWidth}};
+      }
+    }
+    if (architecture == "phi3" || architecture == "gemma3") {
+      whole[architecture + ".attention.sliding_window"] = kWindow;
     }
   }
 

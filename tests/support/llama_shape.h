@@ -63,7 +63,7 @@ class LlamaOps {
       add(OpKind::rmsNorm, {x, norm1}, {y}, {.eps = 1e-5f});
       add(OpKind::matMul, {y, weight(s.matrices, s.width, s.hidden)}, {gate});
       add(OpKind::matMul, {y, weight(s.matrices, s.width, s.hidden)}, {up});
-      add(OpKind::swiGlu, {gate, up}, {gate});
+      add(OpKind::glu, {gate, up}, {gate});
       add(OpKind::matMul, {gate, weight(s.matrices, s.hidden, s.width), {}, x}, {x});
     }
     add(OpKind::selectRows, {x}, {last}, {.wantedRows = true});

@@ -1,4 +1,4 @@
-#include "engine/blocks/dense_decoder.h"
+#include "engine/blocks/decoder.h"
 
 #include <string>
 #include <vector>
@@ -17,10 +17,11 @@ struct Layer {
   DenseFfnWeights ffn;
 };
 
-class DenseDecoder final : public ModelGraph {
+class Decoder final : public ModelGraph {
  public:
-  DenseDecoder(const Hparams& h, const DenseDecoderForm& form)
+  Decoder(const Hparams& h, const DecoderForm& form)
       : h_(h),
+        form_(form),
         shape_{.embedding = h.embedding,
                .heads = h.heads,
                .kvHeads = h.kvHeads,
@@ -32,37 +33,47 @@ class DenseDecoder final : public ModelGraph {
                .ropeMagnitude = h.rope.magnitude,
                .qkvBias = form.qkvBias,
                .headNorm = form.headNorm,
+               .fused = form.fused,
+               .postNorm = form.postNorms,
                .normEps = h.normEps} {}
 
   Result<void> bind(WeightStore& weights) {
     LEMMA_TRY(table, weights.require("token_embd.weight", {h_.embedding, h_.vocabulary}));
     LEMMA_TRY(outputNorm, weights.require("output_norm.weight", {h_.embedding}));
     LEMMA_TRY(output, weights.optional("output.weight", {h_.embedding, h_.vocabulary}));
-    LEMMA_TRY(frequencies, ropeFrequencies(h_.rope, weights));
+    LEMMA_TRY(frequencies, ropeFrequencies(h_.rope, weights, h_.context));
+    LEMMA_TRY(windowed, ropeFrequencies(h_.windowRope.value_or(h_.rope), weights, h_.context));
     tokens_ = table;
     outputNorm_ = outputNorm;
     output_.weight = output.empty() ? table : output;  // tied embeddings
     frequencies_ = frequencies;
+    windowFrequencies_ = windowed;
+    const DenseFfnForm ffn{
+        .gate = form_.gate, .fused = form_.fused, .postNorm = form_.postNorms, .normEps = h_.normEps};
     for (int i = 0; i < h_.layers; ++i) {
       const std::string prefix = "blk." + std::to_string(i) + ".";
       LEMMA_TRY(attentionNorm, weights.require(prefix + "attn_norm.weight", {h_.embedding}));
       LEMMA_TRY(attention, bindGqa(weights, prefix, shape_));
       LEMMA_TRY(ffnNorm, weights.require(prefix + "ffn_norm.weight", {h_.embedding}));
-      LEMMA_TRY(ffn, bindDenseFfn(weights, prefix, h_.embedding, h_.feedForward));
-      layers_.push_back({attentionNorm, ffnNorm, attention, ffn});
+      LEMMA_TRY(feedForward, bindDenseFfn(weights, prefix, h_.embedding, h_.feedForward, ffn));
+      layers_.push_back({attentionNorm, ffnNorm, attention, feedForward});
     }
     return {};
   }
 
   void embed(GraphBuilder& g) const override {
-    g.add({.kind = OpKind::embed, .in = {g.weight(tokens_)}, .out = {g.residual()}});
+    g.add({.kind = OpKind::embed, .in = {g.weight(tokens_)}, .out = {g.residual()}, .p = {.scale = h_.embeddingScale}});
   }
 
   void layer(GraphBuilder& g, int index) const override {
     const Layer& l = layers_[size_t(index)];
     const TensorView x = g.residual(), normed = g.activation(h_.embedding);
     rmsNorm(g, x, l.attentionNorm, normed, h_.normEps);
-    gqa(g, l.attention, shape_, index, frequencies_, normed, x);
+    GqaShape shape = shape_;
+    const bool windowed = h_.hasWindow(index);
+    if (windowed) shape.window = h_.window;
+    if (windowed && h_.windowRope) shape.ropeMagnitude = h_.windowRope->magnitude;
+    gqa(g, l.attention, shape, index, windowed ? windowFrequencies_ : frequencies_, normed, x);
     rmsNorm(g, x, l.ffnNorm, normed, h_.normEps);
     denseFfn(g, l.ffn, normed, x);
   }
@@ -76,8 +87,9 @@ class DenseDecoder final : public ModelGraph {
 
  private:
   const Hparams h_;
+  const DecoderForm form_;
   const GqaShape shape_;
-  TensorView tokens_, outputNorm_, frequencies_;
+  TensorView tokens_, outputNorm_, frequencies_, windowFrequencies_;
   Linear output_;
   std::vector<Layer> layers_;
 };
@@ -98,9 +110,8 @@ Result<Hparams> readDenseHparams(const GgufHeader& header, std::string_view pref
   return h;
 }
 
-Result<std::unique_ptr<ModelGraph>> bindDenseDecoder(const Hparams& h, const DenseDecoderForm& form,
-                                                     WeightStore& weights) {
-  auto decoder = std::make_unique<DenseDecoder>(h, form);
+Result<std::unique_ptr<ModelGraph>> bindDecoder(const Hparams& h, const DecoderForm& form, WeightStore& weights) {
+  auto decoder = std::make_unique<Decoder>(h, form);
   LEMMA_CHECK(decoder->bind(weights));
   return decoder;
 }

@@ -1,0 +1,28 @@
+// The whole of a decoder: pre-norm layers of grouped-query attention and a gated feed-forward block, root-mean-square
+// norms, embeddings tied or not. Block of a model: no model's name in here. Engine's thread.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "engine/blocks/hparams.h"
+#include "engine/blocks/model_graph.h"
+#include "engine/memory/weights.h"
+
+namespace lemma {
+
+// In what such decoders differ beyond their numbers.
+struct DecoderForm {
+  bool qkvBias = false;    // q, k and v must have a bias; elsewhere any matrix may have one
+  bool headNorm = false;   // each head of q and k is normalised before it is rotated
+  bool fused = false;      // q, k and v lie in attn_qkv, gate and up in ffn_up
+  bool postNorms = false;  // what a block adds to the residual stream is normalised
+  Gate gate = Gate::silu;
+};
+
+// Keys below `prefix`, the architecture's name; refuses experts.
+Result<Hparams> readDenseHparams(const GgufHeader& header, std::string_view prefix, RopeStyle style);
+
+Result<std::unique_ptr<ModelGraph>> bindDecoder(const Hparams& h, const DecoderForm& form, WeightStore& weights);
+
+}  // namespace lemma

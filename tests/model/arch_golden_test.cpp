@@ -1,0 +1,113 @@
+// One small model of each architecture against logits that transformers computed in float32; the models are made here
+// from what tests/goldens/models says of them. Class: reference (max |difference| <= 2e-3, the same argmax where the
+// margin is above 0.01, greedy tokens equal), on both backends.
+#include "tests/model/counted_model.h"
+#include "tests/model/run_model.h"
+#include "tests/model/tiny_model.h"
+#include "tests/support/goldens.h"
+#include "tests/support/npy.h"
+
+namespace lemma::test {
+namespace {
+
+constexpr double kReference = 2e-3;
+constexpr float kClearMargin = 0.01f;
+constexpr const char* kPrompts[] = {"short", "mid40", "long200"};  // in the order of the rows
+
+class ArchGolden : public testing::TestWithParam<std::tuple<const char*, const char*>> {  // architecture, backend
+ protected:
+  void SetUp() override {
+    const auto folder = std::filesystem::path(LEMMA_TESTS_DIR) / "goldens/models" / std::get<0>(GetParam());
+    golden_ = nlohmann::json::parse(readText(folder / "golden.json"));
+    logits_ = readNpy(folder / "logits.npy");
+    ASSERT_TRUE(countedModel(golden_).write(file_.path()));
+  }
+
+  std::unique_ptr<Model> load(const std::string& prompt) {
+    auto model = Model::load({.path = file_.path(),
+                              .context = golden_["prompts"][prompt]["context"].get<int>(),
+                              .batch = 256,
+                              .threads = 2,
+                              .kvType = "f32",
+                              .backend = std::get<1>(GetParam())});
+    if (!model) throw std::runtime_error(model.error().what);
+    return std::move(*model);
+  }
+
+  void expectLogits(int chunk) {
+    int64_t row = 0;
+    double worst = 0;
+    for (const char* prompt : kPrompts) {
+      SCOPED_TRACE(prompt);
+      const auto ids = golden_["prompts"][prompt]["ids"].get<std::vector<int>>();
+      const auto model = load(prompt);
+      const int vocabulary = model->info().vocabulary;
+      const std::vector<float> got = logitsOf(*model, ids, chunk);
+      ASSERT_EQ(got.size(), ids.size() * size_t(vocabulary));
+      ASSERT_EQ(logits_.shape.back(), vocabulary);
+      for (const auto& position : golden_["prompts"][prompt]["positions"]) {
+        ASSERT_LT(row, logits_.shape.front());
+        const float* want = logits_.row(row++);
+        const float* have = got.data() + position.get<size_t>() * size_t(vocabulary);
+        for (int t = 0; t < vocabulary; ++t) {
+          ASSERT_TRUE(std::isfinite(have[t])) << "position " << position;
+          worst = std::max(worst, std::fabs(double(have[t]) - double(want[t])));
+        }
+        if (margin(want, vocabulary) > kClearMargin) {
+          EXPECT_EQ(argmax(have, vocabulary), argmax(want, vocabulary)) << "position " << position;
+        }
+      }
+    }
+    EXPECT_EQ(row, logits_.shape.front());
+    EXPECT_LE(worst, kReference) << "in chunks of " << chunk;
+    RecordProperty("worst", std::to_string(worst));
+  }
+
+  nlohmann::json golden_;
+  Npy logits_;
+  TemporaryFile file_;
+};
+
+TEST_P(ArchGolden, oneBatch) { expectLogits(256); }
+
+TEST_P(ArchGolden, chunksOfSeven) { expectLogits(7); }
+
+TEST_P(ArchGolden, tokenByToken) { expectLogits(1); }
+
+TEST_P(ArchGolden, greedyTokens) {
+  const auto expected = golden_["greedy_from_short"]["ids"].get<std::vector<int>>();
+  const auto prompt = golden_["prompts"]["short"]["ids"].get<std::vector<int>>();
+  EXPECT_EQ(greedy(*load("short"), prompt, int(expected.size())), expected);
+}
+
+std::string label(const testing::TestParamInfo<ArchGolden::ParamType>& info) {
+  return std::string(std::get<0>(info.param)) + "_" + std::get<1>(info.param);
+}
+
+const auto kBackends = testing::Values("reference", "cpu");
+
+INSTANTIATE_TEST_SUITE_P(Models, ArchGolden, testing::Combine(testing::Values("phi3", "gemma3"), kBackends), label);
+
+// Gemma 3 of 27B scales q . k by the width of the stream a head, and only its number of layers tells.
+TEST(Gemma3, of62LayersScalesByWidthAHead) {
+  TinyModel tiny("gemma3");
+  for (int layer = TinyModel::kLayers; layer < 62; ++layer) {
+    for (const auto& [name, tensor] : std::map(tiny.tensors)) {
+      if (name.starts_with("blk.1.")) tiny.tensors["blk." + std::to_string(layer) + name.substr(5)] = tensor;
+    }
+  }
+  tiny.whole["gemma3.block_count"] = 62;
+  const auto logits = [&] {
+    TemporaryFile file;
+    EXPECT_TRUE(tiny.writer().write(file.path()));
+    return logitsOf(*loadModel(file.path(), "cpu", "f32"), {1, 2, 3, 4, 5}, 8);
+  };
+  const auto silent = logits();
+  tiny.real["gemma3.attention.scale"] = 1 / std::sqrt(float(TinyModel::kEmbedding) / TinyModel::kHeads);
+  EXPECT_EQ(logits(), silent);
+  tiny.real["gemma3.attention.scale"] = 1 / std::sqrt(float(TinyModel::kWideHead));
+  EXPECT_NE(logits(), silent);
+}
+
+}  // namespace
+}  // namespace lemma::test

@@ -1,0 +1,55 @@
+// Models of tests/goldens/models: every number of a weight is a counter's hash, so golden.json says the whole file.
+// make_arch_goldens.py makes the same numbers for the implementation that the logits are of. Test code only.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "tests/support/gguf_writer.h"
+
+namespace lemma::test {
+
+inline uint64_t hashOfCounter(uint64_t seed, uint64_t i) {  // splitmix64
+  uint64_t z = ((seed << 32) + i) * 0x9E3779B97F4A7C15u;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
+}
+
+// offset - scale <= x < offset + scale
+inline std::vector<std::byte> countedFloats(uint64_t seed, uint64_t count, float scale, float offset) {
+  std::vector<std::byte> out(count * sizeof(float));
+  for (uint64_t i = 0; i < count; ++i) {
+    const float unit = float(int32_t(hashOfCounter(seed, i) >> 40) - (1 << 23)) * 0x1p-23f;
+    const float x = unit * scale + offset;
+    std::memcpy(out.data() + i * sizeof(float), &x, sizeof(float));
+  }
+  return out;
+}
+
+inline GgufWriter countedModel(const nlohmann::json& golden) {
+  GgufWriter w;
+  w.str("general.architecture", golden["architecture"].get<std::string>());
+  for (const auto& [key, value] : golden["metadata"].items()) {
+    if (value.is_boolean()) {
+      w.boolean(key, value.get<bool>());
+    } else if (value.is_string()) {
+      w.str(key, value.get<std::string>());
+    } else if (value.is_number_integer()) {
+      w.u32(key, value.get<uint32_t>());
+    } else {
+      w.f32(key, value.get<float>());
+    }
+  }
+  for (const auto& t : golden["tensors"]) {
+    const auto ne = t["ne"].get<std::vector<uint64_t>>();
+    const uint64_t count = std::accumulate(ne.begin(), ne.end(), uint64_t(1), std::multiplies<>());
+    w.tensor(t["name"].get<std::string>(), Type::F32, ne,
+             countedFloats(t["seed"].get<uint64_t>(), count, t["scale"].get<float>(), t["offset"].get<float>()));
+  }
+  return w;
+}
+
+}  // namespace lemma::test
