@@ -8,10 +8,13 @@
 #include "kernels/cpu/kernel_table.h"
 #include "kernels/cpu/row_kernels.h"
 #include "kernels/cpu/weight_formats.h"
-// (these use the two above)
-#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/weight_formats_k.h"
+// (these use the ones above)
 #include "kernels/cpu/mat_vec.h"
-// (and this the products)
+#include "kernels/cpu/mat_vec_units.h"
+// (and these the products)
+#include "kernels/cpu/gemm.h"
+// (and this the panels)
 #include "kernels/cpu/attention.h"
 
 namespace lemma::cpu::LEMMA_CPU_TARGET {
@@ -23,25 +26,40 @@ template <class B>
 constexpr FormatKernels blockFormat(Type type) {
   return {.type = uint32_t(type),
           .bytes = true,
-          .panelBytesPerBlock = kPanelLevels + kPanelFloats * (B::kMinimum ? 2 : 1),
+          .panelBytesPerBlock = int(PanelOf<B>::kBytes),
           .matVec = matVecBlocks<B>,
           .unpack = unpackBlocks<B>,
-          .gemm = gemmBlocks<B>};
+          .gemm = gemmPanel<PanelOf<B>>};
+}
+
+// kInFile: unpacked where it is multiplied, a tile of its own; otherwise into scratch, for a tile that many share.
+template <class B, bool kInFile>
+constexpr FormatKernels unitFormat(Type type) {
+  return {.type = uint32_t(type),
+          .bytes = true,
+          .panelBytesPerBlock = int(PanelOf<B>::kBytes),
+          .matVec = matVecUnits<B, kInFile>,
+          .unpack = unpackUnits<B>,
+          .gemm = gemmPanel<PanelOf<B>>};
 }
 
 template <class V>
 constexpr FormatKernels valueFormat(Type type) {
   return {.type = uint32_t(type),
           .bytes = false,
-          .panelBytesPerBlock = 32 * kPanelFloats,
+          .panelBytesPerBlock = 32 * 4 * kPanel,
           .matVec = matVecValues<V>,
           .unpack = unpackValues<V>,
           .gemm = gemmValues};
 }
 
 constexpr FormatKernels kFormats[] = {
-    valueFormat<ValuesF32>(Type::F32),   valueFormat<ValuesF16>(Type::F16),   valueFormat<ValuesBF16>(Type::BF16),
-    blockFormat<BlocksQ4_0>(Type::Q4_0), blockFormat<BlocksQ4_1>(Type::Q4_1), blockFormat<BlocksQ8_0>(Type::Q8_0),
+    valueFormat<ValuesF32>(Type::F32),       valueFormat<ValuesF16>(Type::F16),
+    valueFormat<ValuesBF16>(Type::BF16),     blockFormat<BlocksQ4_0>(Type::Q4_0),
+    blockFormat<BlocksQ4_1>(Type::Q4_1),     blockFormat<BlocksQ8_0>(Type::Q8_0),
+    unitFormat<UnitQ2_K, false>(Type::Q2_K), unitFormat<UnitQ3_K, false>(Type::Q3_K),
+    unitFormat<UnitQ4_K, true>(Type::Q4_K),  unitFormat<UnitQ5_K, true>(Type::Q5_K),
+    unitFormat<UnitQ6_K, true>(Type::Q6_K),
 };
 
 extern const KernelTable kKernels;

@@ -7,6 +7,8 @@
 #include <numeric>
 #include <random>
 
+#include "tests/support/random_blocks.h"
+
 namespace lemma::test {
 namespace {
 
@@ -20,6 +22,7 @@ class Numbers {
     for (int i = 0; i < 12; ++i) sum += uniform();
     return sum;
   }
+  uint32_t bits() { return uint32_t(engine_()); }
   int below(int n) { return int(engine_() % uint32_t(n)); }
   template <class T>
   void shuffle(std::vector<T>& v) {
@@ -55,7 +58,7 @@ class CaseMaker {
   OpCase& c() { return c_; }
   Numbers& numbers() { return numbers_; }
 
-  // Normal numbers in any format. Formats that are only read get random blocks of finite scales.
+  // Normal numbers in any format. Formats that are only read get random blocks of about that size.
   int weight(Type type, std::initializer_list<int64_t> ne, float spread = 1) {
     CaseTensor t{.shape = viewOf(type, ne), .weight = true};
     fill(t, spread);
@@ -114,8 +117,8 @@ class CaseMaker {
       type.encode(values.data(), t.bytes.data(), n);
       return;
     }
-    // Every byte below 0x3c: whatever 16 bits a format takes for a scale, it is a half of at most 1.06.
-    for (std::byte& b : t.bytes) b = std::byte(numbers_.below(0x3c));
+    randomBlocks(
+        type, n, spread, [&] { return numbers_.bits(); }, t.bytes.data());
   }
 
   OpCase c_;
