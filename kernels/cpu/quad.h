@@ -59,7 +59,8 @@ LEMMA_SIMD void store(std::byte* p, const Quad& q) {
 template <int a, int b, int c, int d>
 LEMMA_SIMD Quad bitsFrom(const Quad& q, int mask) {
   constexpr int n[4] = {a, b, c, d};
-  return quadOf([&](int i) __attribute__((always_inline)) { return band(shiftLanes(q.v[i], n + i * kGroup), bset(mask)); });
+  return quadOf([&](int i)
+                    __attribute__((always_inline)) { return band(shiftLanes(q.v[i], n + i * kGroup), bset(mask)); });
 }
 LEMMA_SIMD Quad operator|(const Quad& a, const Quad& b) {
   return quadOf([&](int i) __attribute__((always_inline)) { return bor(a.v[i], b.v[i]); });
@@ -80,9 +81,8 @@ LEMMA_SIMD Quad plusWhere(const Quad& x, const Quad& v, const Quad& bits, int mo
 
 // Where a bit is set, bit i for byte i: more added, the sign changed.
 LEMMA_SIMD Quad addWhere(const Quad& x, uint64_t bytes, int more) {
-  return quadOf([&](int i) __attribute__((always_inline)) {
-    return addWhere(x.v[i], bytes >> (i * 16 * kGroup), more);
-  });
+  return quadOf([&](int i)
+                    __attribute__((always_inline)) { return addWhere(x.v[i], bytes >> (i * 16 * kGroup), more); });
 }
 LEMMA_SIMD Quad negateWhere(const Quad& x, uint64_t bytes) {
   return quadOf([&](int i) __attribute__((always_inline)) { return negateWhere(x.v[i], bytes >> (i * 16 * kGroup)); });

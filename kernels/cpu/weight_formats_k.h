@@ -1,5 +1,5 @@
-// How the formats of 256 values (Q2_K to Q6_K) are taken apart: levels as bytes in the order of activations, scales and
-// minima as floats. Included once a target; pure functions, any thread.
+// How formats of 256 values (Q2_K to Q6_K, TQ1_0 and TQ2_0) are taken apart: levels as bytes in the order of
+// activations, scales and minima as floats. Included once a target; pure functions, any thread.
 //
 // A unit of a format is the bytes that are unpacked together: kBlocks blocks of 32 values in kBytes bytes.
 //   levels(unit, quad, first, second)   of blocks 4 quad to 4 quad + 3: value = scale * level + minimum
@@ -12,6 +12,8 @@
 #include "kernels/quant/q4_k.h"
 #include "kernels/quant/q5_k.h"
 #include "kernels/quant/q6_k.h"
+#include "kernels/quant/tq1_0.h"
+#include "kernels/quant/tq2_0.h"
 
 namespace lemma::cpu::LEMMA_CPU_TARGET {
 
@@ -129,6 +131,56 @@ struct UnitQ6_K : UnitOf256 {
   }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
     storeHalfScales<false>(load16(unit + offsetof(Block, scales)), halfAt(unit + offsetof(Block, scale)), scale);
+  }
+};
+
+// -1, 0 or 1 and one scale for all.
+LEMMA_SIMD void storeOneScale(float value, float* scale) {
+  for (int i = 0; i < 8; i += 4) _mm_storeu_ps(scale + i, _mm_set1_ps(value));
+}
+
+struct UnitTQ1_0 : UnitOf256 {
+  using Block = TQ1_0::Block;
+  static constexpr int kBytes = sizeof(Block), kZero = 1;
+
+  // The first digit to base 3 of bytes as fractions of 256, and the bytes without it.
+  LEMMA_UNIT __m128i digit(__m128i v) {
+    const auto from = [&](int least) { return _mm_cmpeq_epi8(_mm_max_epu8(v, _mm_set1_epi8(char(least))), v); };
+    return _mm_sub_epi8(_mm_setzero_si128(), _mm_add_epi8(from(86), from(171)));
+  }
+  LEMMA_UNIT __m128i rest(__m128i v) { return _mm_add_epi8(v, _mm_add_epi8(v, v)); }
+
+  LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
+    const auto digits = [](__m128i v) __attribute__((always_inline)) {
+      const __m128i one = rest(v), two = rest(one), three = rest(two);
+      return lanes(digit(v), digit(one), digit(two), digit(three));
+    };
+    const __m128i a = load16(unit), b = load16(unit + 16);
+    if (quad == 0) {
+      first = digits(a);
+      second = digits(b);
+      return;
+    }
+    const __m128i c = load16(unit + 32), one = rest(c), two = rest(one), three = rest(two);
+    const __m128i d = load4(unit + offsetof(Block, fours)), e = rest(d), f = rest(e), g = rest(f);
+    const __m128i fours = _mm_unpacklo_epi64(_mm_unpacklo_epi32(d, e), _mm_unpacklo_epi32(f, g));
+    const auto fifth = [](__m128i v) __attribute__((always_inline)) { return digit(rest(rest(rest(rest(v))))); };
+    first = lanes(fifth(a), digit(c), digit(two), fifth(c));
+    second = lanes(fifth(b), digit(one), digit(three), digit(fours));
+  }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
+    storeOneScale(halfAt(unit + offsetof(Block, scale)), scale);
+  }
+};
+
+struct UnitTQ2_0 : UnitOf256 {
+  using Block = TQ2_0::Block;
+  static constexpr int kBytes = sizeof(Block), kZero = 1;
+  LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
+    bitPairs(unit + 32 * quad, first, second);
+  }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
+    storeOneScale(halfAt(unit + offsetof(Block, scale)), scale);
   }
 };
 

@@ -114,9 +114,9 @@ class FormatBench {
     std::vector<float> values(static_cast<size_t>(k_));
     for (uint64_t r = 0; r < rows; ++r) {
       for (float& v : values) v = float(int(random_() >> 8)) * 0x1p-23f - 1;
-      if (type.encode) type.encode(values.data(), to + r * row, k_);
+      if (!drawsBlocks(type)) type.encode(values.data(), to + r * row, k_);
     }
-    if (!type.encode) randomBlocks(type, k_ * int64_t(rows), 1, random_, to);
+    if (drawsBlocks(type)) randomBlocks(type, k_ * int64_t(rows), 1, random_, to);
     for (uint64_t at = rows * row; at < bytes; ++at) to[at] = to[at - rows * row];
   }
 

@@ -142,7 +142,7 @@ class LlamaOps {
         std::memcpy(to, to - 61 * row, row);
         continue;
       }
-      if (!info.encode) {
+      if (drawsBlocks(info)) {
         if (i == 0) randomBlocks(info, k * std::min<int64_t>(n, 61), 1.0f / std::sqrt(float(k)), random_, to);
         continue;
       }

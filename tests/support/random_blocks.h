@@ -1,4 +1,4 @@
-// Random weights in a format that is only read: any bits whose values are finite and of a wished size, so that every bit
+// Random weights in a format: any bits whose values are finite and of a wished size, so that every bit
 // of a block takes part in what tests compare. Pure functions of the generator; test code only.
 #pragma once
 
@@ -10,11 +10,14 @@
 
 namespace lemma::test {
 
+// Whether tests draw a format's blocks: there is nothing that writes them, or it searches too long.
+inline bool drawsBlocks(const TypeInfo& type) { return !type.encode || type.block > 32; }
+
 // `n` values to out; each block's largest lies within spread / 2 and 4 spread. next() gives random 32-bit numbers. Most
 // random scales are far off, so only the first blocks are drawn until they fit; the rest are any of those.
 template <class Next>
 void randomBlocks(const TypeInfo& type, int64_t n, float spread, Next&& next, std::byte* out) {
-  constexpr int64_t kDrawn = 64;
+  constexpr int64_t kDrawn = 32;
   const std::byte* const first = out;
   std::vector<float> values(static_cast<size_t>(type.block));
   for (int64_t i = 0; i < n / type.block; ++i, out += type.blockBytes) {
