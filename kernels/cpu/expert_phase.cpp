@@ -43,7 +43,7 @@ Scratch scratchOf(std::byte* memory, const ExpertLayer& l, const Matrix& first, 
   for (const Matrix* m : {&first, second}) {
     if (!m) continue;
     s.out[i] = t.take<float>(std::max(int64_t(kFewRows) * kFewOutputs, int64_t(l.maxRows) * kPanel) * 4);
-    s.panel[i++] = t.take(std::max(panelBytes(*m), matVecScratchBytes(layout)));
+    s.panel[i++] = t.take(std::max(panelBytes(*m), matVecScratch(layout)));
   }
   if (first.decode || (second && second->decode)) s.decoded = t.take<float>(decodedBytes(first.k));
   s.bytes = t.bytes();

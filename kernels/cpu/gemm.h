@@ -6,9 +6,16 @@
 namespace lemma::cpu::LEMMA_CPU_TARGET {
 
 // A panel of 8-bit weights, per block of 32 along k: [8 steps of 4 values][32 outputs][4] bytes, [32] float scales,
-// and [32] float minima where the format has them.
-constexpr int kPanelLevels = 32 * kPanel;
-constexpr int kPanelFloats = 4 * kPanel;
+// and [32] float minima where the format has them; of formats with groups of 16 values [2][32] of each, for the first
+// and the second half of the block. Without minima a level is around kPanelZero, or a signed byte.
+template <bool kHalves_, bool kMinimum_, bool kSigned_>
+struct PanelKind {
+  static constexpr bool kHalves = kHalves_, kMinimum = kMinimum_, kSigned = kSigned_;
+  static constexpr int64_t kScales = 32 * kPanel, kFloats = 4 * kPanel, kParts = kHalves ? 2 : 1;
+  static constexpr int64_t kMinima = kScales + kParts * kFloats, kBytes = kMinima + (kMinimum ? kParts * kFloats : 0);
+};
+template <class B>
+using PanelOf = PanelKind<B::kHalves, B::kMinimum, B::kSigned>;
 
 LEMMA_SIMD void transpose4(const __m128i* in, std::byte* out, int64_t stride) {
   const __m128i a = _mm_unpacklo_epi32(in[0], in[1]), b = _mm_unpacklo_epi32(in[2], in[3]);
@@ -22,10 +29,10 @@ LEMMA_SIMD void transpose4(const __m128i* in, std::byte* out, int64_t stride) {
 
 template <class B>
 static void unpackBlocks(const PanelArgs& a) {
-  constexpr int64_t kStep = kPanelLevels + kPanelFloats * (B::kMinimum ? 2 : 1);
+  using P = PanelOf<B>;
   const std::byte* const first = a.weights + a.k0 / 32 * B::kBytes;
   for (int64_t b = 0; b < a.k / 32; ++b) {
-    std::byte* const panel = a.panel + b * kStep;
+    std::byte* const panel = a.panel + b * P::kBytes;
     alignas(64) int32_t starts[kPanel] = {};
     for (int o = 0; o < kPanel; o += 4) {
       __m128i low[4], high[4];
@@ -40,7 +47,7 @@ static void unpackBlocks(const PanelArgs& a) {
           const __m128i v = _mm_loadu_si128(q);
           low[i] = _mm_and_si128(v, _mm_set1_epi8(15));
           high[i] = _mm_and_si128(_mm_srli_epi16(v, 4), _mm_set1_epi8(15));
-          if constexpr (!B::kMinimum && kPanelZero != B::kZero) {
+          if constexpr (!B::kMinimum) {
             low[i] = _mm_add_epi8(low[i], _mm_set1_epi8(char(kPanelZero - B::kZero)));
             high[i] = _mm_add_epi8(high[i], _mm_set1_epi8(char(kPanelZero - B::kZero)));
           }
@@ -56,7 +63,7 @@ static void unpackBlocks(const PanelArgs& a) {
       transpose4(low, panel + o * 4, 4 * kPanel);
       transpose4(high, panel + 4 * 4 * kPanel + o * 4, 4 * kPanel);
     }
-    auto* const scales = reinterpret_cast<float*>(panel + kPanelLevels);
+    auto* const scales = reinterpret_cast<float*>(panel + P::kScales);
     for (int o = 0; o < kPanel; o += kLanes) {
       const I v = iload(starts + o);
       fstore(scales + o, lowHalf(v));
@@ -65,16 +72,64 @@ static void unpackBlocks(const PanelArgs& a) {
   }
 }
 
+// The same for formats of units. Levels without minima are moved to the panel's zero.
+template <class B>
+static void unpackUnits(const PanelArgs& a) {
+  using P = PanelOf<B>;
+  constexpr int kParts = B::kHalves ? 2 : 1;
+  constexpr int kMove = B::kMinimum || B::kSigned ? 0 : kPanelZero - B::kZero;
+  const std::byte* const first = a.weights + a.k0 / 32 / B::kBlocks * B::kBytes;
+  const int32_t blocks = int32_t(a.k / 32);
+  for (int o = 0; o < kPanel; o += 4) {
+    alignas(64) std::byte levels[4][B::kBlocks * 32] = {};
+    float scale[4][2 * kUnitGap] = {}, minimum[4][2 * kUnitGap] = {};
+    for (int32_t b = 0; b < blocks; b += B::kBlocks) {
+      for (int i = 0; i < 4 && o + i < a.n; ++i) {
+        std::byte room[B::kBytes];
+        const std::byte* const unit =
+            wholeUnit<B>(first + (o + i) * int64_t(a.rowBytes) + b / B::kBlocks * B::kBytes, blocks - b, room);
+        B::scales(unit, scale[i], minimum[i]);
+        for (int q = 0; q < B::kBlocks / 4; ++q) {
+          Quad low, high;
+          B::levels(unit, q, low, high);
+          store(levels[i] + 128 * q, plus(low, kMove));
+          store(levels[i] + 128 * q + 64, plus(high, kMove));
+        }
+      }
+      for (int j = 0; j < B::kBlocks && b + j < blocks; ++j) {
+        std::byte* const panel = a.panel + (b + j) * P::kBytes;
+        for (int half = 0; half < 2; ++half) {
+          const int at = j / 4 * 128 + half * 64 + j % 4 * 16;
+          const __m128i in[4] = {load16(levels[0] + at), load16(levels[1] + at), load16(levels[2] + at),
+                                 load16(levels[3] + at)};
+          transpose4(in, panel + half * 16 * kPanel + o * 4, 4 * kPanel);
+        }
+        for (int p = 0; p < kParts; ++p) {
+          const auto put = [&](int64_t to, const float(*from)[2 * kUnitGap]) __attribute__((always_inline)) {
+            const int at = p * kUnitGap + j;
+            _mm_storeu_ps(reinterpret_cast<float*>(panel + to + p * P::kFloats) + o,
+                          _mm_setr_ps(from[0][at], from[1][at], from[2][at], from[3][at]));
+          };
+          put(P::kScales, scale);
+          if constexpr (P::kMinimum) put(P::kMinima, minimum);
+        }
+      }
+    }
+  }
+}
+
 // kRows rows times kTileVecs vectors of outputs, from vector `firstVec` of the panel on.
-template <class B, int kRows>
+template <class P, int kRows>
 static void gemmTile(const GemmArgs& a, int row, int firstVec) {
-  constexpr int64_t kStep = kPanelLevels + kPanelFloats * (B::kMinimum ? 2 : 1);
+  constexpr int kParts = P::kHalves ? 2 : 1;
   const ActLayout& layout = *a.layout;
   const std::byte* const acts = a.acts + row * a.actStride;
   const int64_t stride = a.actStride;
   const int32_t firstBlock = int32_t(a.k0 / 32);
   const auto* const scales = reinterpret_cast<const float*>(acts + layout.scale);
-  const auto* const extra = reinterpret_cast<const int32_t*>(acts + (B::kMinimum ? layout.sum : layout.start));
+  const int64_t extras =
+      P::kHalves ? (P::kMinimum ? layout.halfSum : layout.halfStart) : (P::kMinimum ? layout.sum : layout.start);
+  const auto* const extra = reinterpret_cast<const int32_t*>(acts + extras);
   const int64_t ld = stride / 4;
   const std::byte* panel = a.panel + firstVec * kLanes * 4;
   float* const out = a.out + int64_t(row) * kPanel + firstVec * kLanes;
@@ -85,52 +140,57 @@ static void gemmTile(const GemmArgs& a, int row, int firstVec) {
 #pragma GCC unroll 4
     for (int v = 0; v < kTileVecs; ++v) sum[r][v] = a.accumulate ? fload(out + r * kPanel + v * kLanes) : fzero();
   }
-  for (int32_t b = firstBlock; b < firstBlock + int32_t(a.k / 32); ++b, panel += kStep) {
+  for (int32_t b = firstBlock; b < firstBlock + int32_t(a.k / 32); ++b, panel += P::kBytes) {
     const std::byte* const x = acts + int64_t(b >> 2) * 128 + (b & 3) * 16;
-    I dot[kRows][kTileVecs];
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-      for (int v = 0; v < kTileVecs; ++v) {
-        dot[r][v] = B::kMinimum ? izero() : panelStart(extra[r * ld + b], B::kNibbles);
-      }
-    }
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; ++j) {
-      I w[kTileVecs];
-#pragma GCC unroll 4
-      for (int v = 0; v < kTileVecs; ++v) w[v] = iload(panel + j * 4 * kPanel + v * kLanes * 4);
+#pragma GCC unroll 2
+    for (int part = 0; part < kParts; ++part) {
+      const int64_t at = part * layout.padded + b;
+      I dot[kRows][kTileVecs];
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) {
-        int32_t four;
-        memcpy(&four, x + r * stride + (j >> 2) * 64 + (j & 3) * 4, 4);
-        const I xs = iset(four);
 #pragma GCC unroll 4
         for (int v = 0; v < kTileVecs; ++v) {
-          dot[r][v] = B::kNibbles ? dotNibble(dot[r][v], w[v], xs) : dotPanelByte(dot[r][v], w[v], xs);
+          dot[r][v] = P::kMinimum ? izero() : panelStart(extra[r * ld + at], !P::kSigned);
         }
       }
-    }
-    const auto* const weightScales = reinterpret_cast<const float*>(panel + kPanelLevels);
-    F ws[kTileVecs];
-#pragma GCC unroll 4
-    for (int v = 0; v < kTileVecs; ++v) ws[v] = fload(weightScales + v * kLanes);
 #pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      const F xs = fset(scales[r * ld + b]);
+      for (int j = part * 4; j < (P::kHalves ? part * 4 + 4 : 8); ++j) {
+        I w[kTileVecs];
 #pragma GCC unroll 4
-      for (int v = 0; v < kTileVecs; ++v) sum[r][v] = fma(toFloat(dot[r][v]), fmul(ws[v], xs), sum[r][v]);
-    }
-    if constexpr (B::kMinimum) {
+        for (int v = 0; v < kTileVecs; ++v) w[v] = iload(panel + j * 4 * kPanel + v * kLanes * 4);
+#pragma GCC unroll 8
+        for (int r = 0; r < kRows; ++r) {
+          int32_t four;
+          memcpy(&four, x + r * stride + (j >> 2) * 64 + (j & 3) * 4, 4);
+          const I xs = iset(four);
 #pragma GCC unroll 4
-      for (int v = 0; v < kTileVecs; ++v) ws[v] = fload(weightScales + kPanel + v * kLanes);
+          for (int v = 0; v < kTileVecs; ++v) {
+            dot[r][v] = P::kSigned ? dotSigned(dot[r][v], w[v], xs) : dotLevel(dot[r][v], w[v], xs);
+          }
+        }
+      }
+      const auto* const weightScales = reinterpret_cast<const float*>(panel + P::kScales + part * P::kFloats);
+      F ws[kTileVecs];
+#pragma GCC unroll 4
+      for (int v = 0; v < kTileVecs; ++v) ws[v] = fload(weightScales + v * kLanes);
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) {
-        float total;
-        memcpy(&total, extra + r * ld + b, 4);
-        const F xs = fset(total);
+        const F xs = fset(scales[r * ld + b]);
 #pragma GCC unroll 4
-        for (int v = 0; v < kTileVecs; ++v) sum[r][v] = fma(ws[v], xs, sum[r][v]);
+        for (int v = 0; v < kTileVecs; ++v) sum[r][v] = fma(toFloat(dot[r][v]), fmul(ws[v], xs), sum[r][v]);
+      }
+      if constexpr (P::kMinimum) {
+        const auto* const minima = reinterpret_cast<const float*>(panel + P::kMinima + part * P::kFloats);
+#pragma GCC unroll 4
+        for (int v = 0; v < kTileVecs; ++v) ws[v] = fload(minima + v * kLanes);
+#pragma GCC unroll 8
+        for (int r = 0; r < kRows; ++r) {
+          float total;
+          memcpy(&total, extra + r * ld + at, 4);
+          const F xs = fset(total);
+#pragma GCC unroll 4
+          for (int v = 0; v < kTileVecs; ++v) sum[r][v] = fma(ws[v], xs, sum[r][v]);
+        }
       }
     }
   }
@@ -141,15 +201,15 @@ static void gemmTile(const GemmArgs& a, int row, int firstVec) {
   }
 }
 
-template <class B>
-static void gemmBlocks(const GemmArgs& a) {
+template <class P>
+static void gemmPanel(const GemmArgs& a) {
   for (int v = 0; v < kPanel / kLanes; v += kTileVecs) {
     int row = 0;
-    for (; row + kTileRows <= a.rows; row += kTileRows) gemmTile<B, kTileRows>(a, row, v);
+    for (; row + kTileRows <= a.rows; row += kTileRows) gemmTile<P, kTileRows>(a, row, v);
     if constexpr (kTileRows > 4) {
-      for (; row + 3 <= a.rows; row += 3) gemmTile<B, 3>(a, row, v);
+      for (; row + 3 <= a.rows; row += 3) gemmTile<P, 3>(a, row, v);
     }
-    for (; row < a.rows; ++row) gemmTile<B, 1>(a, row, v);
+    for (; row < a.rows; ++row) gemmTile<P, 1>(a, row, v);
   }
 }
 

@@ -17,11 +17,13 @@ constexpr int kSegment = 2048;  // values along k of one weight panel (a multipl
 //   q     roundUp(nb, 16) blocks; groups of four blocks store their first halves, then their second halves
 //         (the 128-bit lanes that nibble formats unpack to; see blockOffset)
 //   scale [nbPad] float; sum [nbPad] float = scale * sum of bytes; start [nbPad] int32 = -128 * sum of bytes
+//   halfSum, halfStart [2][nbPad]: the same over the first and the second 16 bytes of a block
 // Padding is zero.
 struct ActLayout {
   int64_t k = 0;
-  int32_t blocks = 0, padded = 0;                     // k / 32, and that rounded up to 16
-  int64_t scale = 0, sum = 0, start = 0, stride = 0;  // byte offsets in a row, bytes of a row
+  int32_t blocks = 0, padded = 0;                  // k / 32, and that rounded up to 16
+  int64_t scale = 0, sum = 0, start = 0;           // byte offsets in a row
+  int64_t halfSum = 0, halfStart = 0, stride = 0;  // likewise; bytes of a row
 };
 
 struct MatVecArgs {
@@ -34,8 +36,14 @@ struct MatVecArgs {
   int tokens = 0;        // at most kFewRows
   float* out = nullptr;  // [tokens, ldOut]
   int64_t ldOut = 0;
-  std::byte* scratch = nullptr;  // (padded + 16) * 64 bytes
+  std::byte* scratch = nullptr;  // matVecScratch(*layout) bytes
 };
+
+constexpr int64_t kUnitScratch = 14 << 10;  // of the formats of mat_vec_units.h
+constexpr int64_t matVecScratch(const ActLayout& layout) {
+  const int64_t blocks = (int64_t(layout.padded) + 16) * 64;
+  return blocks > kUnitScratch ? blocks : kUnitScratch;
+}
 
 struct PanelArgs {
   const std::byte* weights = nullptr;  // first row of the panel

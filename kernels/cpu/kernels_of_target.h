@@ -8,10 +8,16 @@
 #include "kernels/cpu/kernel_table.h"
 #include "kernels/cpu/row_kernels.h"
 #include "kernels/cpu/weight_formats.h"
-// (these use the two above)
-#include "kernels/cpu/gemm.h"
+#include "kernels/cpu/weight_formats_k.h"
+// (these use the one above)
+#include "kernels/cpu/weight_formats_32.h"
+#include "kernels/cpu/weight_formats_grid.h"
+// (these use the ones above)
 #include "kernels/cpu/mat_vec.h"
-// (and this the products)
+#include "kernels/cpu/mat_vec_units.h"
+// (and these the products)
+#include "kernels/cpu/gemm.h"
+// (and this the panels)
 #include "kernels/cpu/attention.h"
 
 namespace lemma::cpu::LEMMA_CPU_TARGET {
@@ -23,25 +29,60 @@ template <class B>
 constexpr FormatKernels blockFormat(Type type) {
   return {.type = uint32_t(type),
           .bytes = true,
-          .panelBytesPerBlock = kPanelLevels + kPanelFloats * (B::kMinimum ? 2 : 1),
+          .panelBytesPerBlock = int(PanelOf<B>::kBytes),
           .matVec = matVecBlocks<B>,
           .unpack = unpackBlocks<B>,
-          .gemm = gemmBlocks<B>};
+          .gemm = gemmPanel<PanelOf<B>>};
+}
+
+// kInFile: unpacked where it is multiplied, a tile of its own; otherwise into scratch, for a tile that many share.
+template <class B, bool kInFile>
+constexpr FormatKernels unitFormat(Type type) {
+  return {.type = uint32_t(type),
+          .bytes = true,
+          .panelBytesPerBlock = int(PanelOf<B>::kBytes),
+          .matVec = matVecUnits<B, kInFile>,
+          .unpack = unpackUnits<B>,
+          .gemm = gemmPanel<PanelOf<B>>};
 }
 
 template <class V>
 constexpr FormatKernels valueFormat(Type type) {
   return {.type = uint32_t(type),
           .bytes = false,
-          .panelBytesPerBlock = 32 * kPanelFloats,
+          .panelBytesPerBlock = 32 * 4 * kPanel,
           .matVec = matVecValues<V>,
           .unpack = unpackValues<V>,
           .gemm = gemmValues};
 }
 
 constexpr FormatKernels kFormats[] = {
-    valueFormat<ValuesF32>(Type::F32),   valueFormat<ValuesF16>(Type::F16),   valueFormat<ValuesBF16>(Type::BF16),
-    blockFormat<BlocksQ4_0>(Type::Q4_0), blockFormat<BlocksQ4_1>(Type::Q4_1), blockFormat<BlocksQ8_0>(Type::Q8_0),
+    valueFormat<ValuesF32>(Type::F32),
+    valueFormat<ValuesF16>(Type::F16),
+    valueFormat<ValuesBF16>(Type::BF16),
+    blockFormat<BlocksQ4_0>(Type::Q4_0),
+    blockFormat<BlocksQ4_1>(Type::Q4_1),
+    blockFormat<BlocksQ8_0>(Type::Q8_0),
+    unitFormat<UnitQ2_K, false>(Type::Q2_K),
+    unitFormat<UnitQ3_K, false>(Type::Q3_K),
+    unitFormat<UnitQ4_K, true>(Type::Q4_K),
+    unitFormat<UnitQ5_K, true>(Type::Q5_K),
+    unitFormat<UnitQ6_K, true>(Type::Q6_K),
+    unitFormat<UnitQ5_0, false>(Type::Q5_0),
+    unitFormat<UnitQ5_1, false>(Type::Q5_1),
+    unitFormat<UnitIQ4_NL, false>(Type::IQ4_NL),
+    unitFormat<UnitIQ4_XS, true>(Type::IQ4_XS),
+    unitFormat<UnitMXFP4, false>(Type::MXFP4),
+    unitFormat<UnitNVFP4, false>(Type::NVFP4),
+    unitFormat<UnitTQ1_0, false>(Type::TQ1_0),
+    unitFormat<UnitTQ2_0, false>(Type::TQ2_0),
+    unitFormat<UnitIQ1_S, false>(Type::IQ1_S),
+    unitFormat<UnitIQ1_M, false>(Type::IQ1_M),
+    unitFormat<UnitIQ2_XXS, false>(Type::IQ2_XXS),
+    unitFormat<UnitIQ2_XS, false>(Type::IQ2_XS),
+    unitFormat<UnitIQ2_S, false>(Type::IQ2_S),
+    unitFormat<UnitIQ3_XXS, false>(Type::IQ3_XXS),
+    unitFormat<UnitIQ3_S, false>(Type::IQ3_S),
 };
 
 extern const KernelTable kKernels;

@@ -114,7 +114,7 @@ struct MatVecStep {
       for (int r = 0; r < kRows; ++r) {
         I dot;
         if constexpr (B::kNibbles) {
-          dot = dotNibble(dotNibble(izero(), low[r], x), high[r], y);
+          dot = dotLevel(dotLevel(izero(), low[r], x), high[r], y);
         } else {
           dot = dotSigned(dotSigned(izero(), low[r], x), high[r], y);
         }

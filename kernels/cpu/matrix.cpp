@@ -34,8 +34,6 @@ int64_t panelBytes(const Matrix& m) {
   return std::min<int64_t>(roundUp(m.k, 32), kSegment) / 32 * m.format->panelBytesPerBlock;
 }
 
-int64_t matVecScratchBytes(const ActLayout& layout) { return (int64_t(layout.padded) + 16) * 64; }
-
 int64_t decodedBytes(int64_t k) { return std::max(kDecodedRows * k, kPanel * std::min<int64_t>(k, kSegment)) * 4; }
 
 void multiplyFew(const Matrix& m, int64_t n0, int64_t n, MatVecArgs a, float* decoded) {

@@ -28,7 +28,6 @@ const FormatKernels* formatOf(const KernelTable& kernels, Type type);  // null =
 Matrix matrixOf(const TensorView& view, const KernelTable& kernels, bool asFloats = false);
 
 int64_t panelBytes(const Matrix& m);
-int64_t matVecScratchBytes(const ActLayout& layout);
 int64_t decodedBytes(int64_t k);  // of the float rows that a format without kernels needs
 
 // Outputs n0 .. n0 + n of at most kFewRows rows. `rows` says acts, layout, actStride, tokens, out, ldOut and scratch.

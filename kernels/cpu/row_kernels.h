@@ -69,6 +69,8 @@ static void quantize(const float* in, int32_t firstBlock, int32_t blocks, const 
   auto* scales = reinterpret_cast<float*>(row + layout.scale);
   auto* sums = reinterpret_cast<float*>(row + layout.sum);
   auto* starts = reinterpret_cast<int32_t*>(row + layout.start);
+  auto* halfSums = reinterpret_cast<float*>(row + layout.halfSum);
+  auto* halfStarts = reinterpret_cast<int32_t*>(row + layout.halfStart);
   for (int32_t b = firstBlock; b < firstBlock + blocks; ++b, in += 32) {
     F v[kVecs];
     F largest = fzero();
@@ -80,13 +82,20 @@ static void quantize(const float* in, int32_t firstBlock, int32_t blocks, const 
     const float inverse = scale > 1e-30f ? 1.0f / scale : 0.0f;
     for (int i = 0; i < kVecs; ++i) v[i] = fmul(v[i], fset(inverse));
     std::byte* const bytes = row + (b >> 2) * 128 + (b & 3) * 16;
-    const int32_t sum = storeBytes(v, bytes, bytes + 64);
+    int32_t sum[2];
+    storeBytes(v, bytes, bytes + 64, sum);
     scales[b] = scale;
-    sums[b] = scale * float(sum);
-    starts[b] = int32_t(uint32_t(sum) * uint32_t(-128));
+    const auto put = [&](int32_t s, float* to, int32_t* start) __attribute__((always_inline)) {
+      *to = scale * float(s);
+      *start = int32_t(uint32_t(s) * uint32_t(-128));
+    };
+    put(int32_t(uint32_t(sum[0]) + uint32_t(sum[1])), sums + b, starts + b);
+    for (int h = 0; h < 2; ++h) put(sum[h], halfSums + h * layout.padded + b, halfStarts + h * layout.padded + b);
   }
   if (firstBlock + blocks == layout.blocks) {  // the memory may have held rows of another width
-    for (int32_t b = layout.blocks; b < layout.padded; ++b) scales[b] = sums[b] = 0;
+    for (int32_t b = layout.blocks; b < layout.padded; ++b) {
+      scales[b] = sums[b] = halfSums[b] = halfSums[layout.padded + b] = 0;
+    }
   }
 }
 

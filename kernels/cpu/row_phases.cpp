@@ -48,7 +48,9 @@ ActLayout actLayout(int64_t k) {
   l.scale = int64_t(l.padded) * 32;
   l.sum = l.scale + int64_t(l.padded) * 4;
   l.start = l.sum + int64_t(l.padded) * 4;
-  l.stride = l.start + int64_t(l.padded) * 4;
+  l.halfSum = l.start + int64_t(l.padded) * 4;
+  l.halfStart = l.halfSum + int64_t(l.padded) * 8;
+  l.stride = l.halfStart + int64_t(l.padded) * 8;
   if (l.stride % 1024 == 0) l.stride += 64;  // rows a power of two apart would share cache sets
   return l;
 }

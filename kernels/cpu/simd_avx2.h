@@ -87,16 +87,42 @@ LEMMA_SIMD I lowNibbles(I v) { return _mm256_and_si256(v, _mm256_set1_epi8(15));
 LEMMA_SIMD I highNibbles(I v) { return _mm256_and_si256(_mm256_srli_epi16(v, 4), _mm256_set1_epi8(15)); }
 
 constexpr int kByteZero = 0;
-constexpr int kPanelZero = 8;
+constexpr int kPanelZero = 64;
 LEMMA_SIMD I widen(I acc, I pairs) { return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))); }
-LEMMA_SIMD I dotNibble(I acc, I w, I x) { return widen(acc, _mm256_maddubs_epi16(w, x)); }
+LEMMA_SIMD I dotLevel(I acc, I w, I x) { return widen(acc, _mm256_maddubs_epi16(w, x)); }
 LEMMA_SIMD I dotSigned(I acc, I w, I x) {
   return widen(acc, _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)));
 }
-LEMMA_SIMD I dotPanelByte(I acc, I w, I x) { return dotSigned(acc, w, x); }
-LEMMA_SIMD I panelStart(int32_t start, bool nibbles) { return nibbles ? iset(start >> 4) : izero(); }
+LEMMA_SIMD I panelStart(int32_t start, bool zero) { return zero ? iset(start >> 1) : izero(); }
 
-LEMMA_SIMD int32_t storeBytes(const F* v, std::byte* first, std::byte* second) {
+LEMMA_SIMD I lanesOf(const __m128i* v) { return _mm256_inserti128_si256(_mm256_castsi128_si256(v[0]), v[1], 1); }
+LEMMA_SIMD I everyLane(__m128i v) { return _mm256_broadcastsi128_si256(v); }
+LEMMA_SIMD I bset(int x) { return _mm256_set1_epi8(char(x)); }
+LEMMA_SIMD I band(I a, I b) { return _mm256_and_si256(a, b); }
+LEMMA_SIMD I bor(I a, I b) { return _mm256_or_si256(a, b); }
+LEMMA_SIMD I badd(I a, I b) { return _mm256_add_epi8(a, b); }
+LEMMA_SIMD I bsub(I a, I b) { return _mm256_sub_epi8(a, b); }
+LEMMA_SIMD I btimes16(I v) { return _mm256_slli_epi16(v, 4); }  // of bytes below 16
+LEMMA_SIMD I lookUp(I table, I index) { return _mm256_shuffle_epi8(table, index); }
+LEMMA_SIMD I addWhereAll(I x, I v, I bits, int more) {
+  return badd(x, band(_mm256_cmpeq_epi8(band(v, bits), bits), bset(more)));
+}
+LEMMA_SIMD I maskOf(uint64_t bytes) {
+  const I spread = lookUp(_mm256_set1_epi32(int(bytes)),
+                          _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303));
+  const I bit = _mm256_set1_epi64x(int64_t(0x8040201008040201));
+  return _mm256_cmpeq_epi8(band(spread, bit), bit);
+}
+LEMMA_SIMD I addWhere(I x, uint64_t bytes, int more) { return badd(x, band(maskOf(bytes), bset(more))); }
+LEMMA_SIMD I negateWhere(I x, uint64_t bytes) {
+  const I mask = maskOf(bytes);
+  return bsub(_mm256_xor_si256(x, mask), mask);
+}
+LEMMA_SIMD I shiftLanes(I v, const int* n) {
+  return _mm256_srlv_epi32(v, _mm256_setr_epi32(n[0], n[0], n[0], n[0], n[1], n[1], n[1], n[1]));
+}
+
+LEMMA_SIMD void storeBytes(const F* v, std::byte* first, std::byte* second, int32_t* sums) {
   const I a = toInt(v[0]), b = toInt(v[1]), c = toInt(v[2]), d = toInt(v[3]);
   const auto pack = [](I x, I y) {
     const I words = _mm256_permute4x64_epi64(_mm256_packs_epi32(x, y), 0xd8);
@@ -104,7 +130,8 @@ LEMMA_SIMD int32_t storeBytes(const F* v, std::byte* first, std::byte* second) {
   };
   _mm_storeu_si128(reinterpret_cast<__m128i*>(first), pack(a, b));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(second), pack(c, d));
-  return isum(iadd(iadd(a, b), iadd(c, d)));
+  sums[0] = isum(iadd(a, b));
+  sums[1] = isum(iadd(c, d));
 }
 
 // Dwords `stride` apart, and the halves in them as floats.

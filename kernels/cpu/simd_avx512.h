@@ -89,35 +89,59 @@ LEMMA_SIMD I loadLanesSome(const std::byte* p, int64_t stride, int count) {
 LEMMA_SIMD I lowNibbles(I v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
 LEMMA_SIMD I highNibbles(I v) { return _mm512_and_si512(_mm512_srli_epi16(v, 4), _mm512_set1_epi8(15)); }
 
-// Dot products of four neighbouring bytes each, added to acc.
+// Dot products of four neighbouring bytes each, added to acc: of levels 0..128 (0..255 with VNNI) or of signed bytes.
 #if defined(__AVX512VNNI__)
 constexpr int kByteZero = 128;   // signed bytes are taken as w + 128
-constexpr int kPanelZero = 128;  // likewise in panels, for nibbles too
-LEMMA_SIMD I dotNibble(I acc, I w, I x) { return _mm512_dpbusd_epi32(acc, w, x); }
+constexpr int kPanelZero = 128;  // likewise in panels, for unsigned levels too
+LEMMA_SIMD I dotLevel(I acc, I w, I x) { return _mm512_dpbusd_epi32(acc, w, x); }
 LEMMA_SIMD I dotSigned(I acc, I w, I x) {
   return _mm512_dpbusd_epi32(acc, _mm512_xor_si512(w, _mm512_set1_epi8(-128)), x);
 }
-LEMMA_SIMD I dotPanelByte(I acc, I w, I x) { return _mm512_dpbusd_epi32(acc, w, x); }
 LEMMA_SIMD I panelStart(int32_t start, bool) { return iset(start); }
 #else
-constexpr int kByteZero = 0;   // signed bytes stay signed
-constexpr int kPanelZero = 8;  // nibbles stay 0..15
+constexpr int kByteZero = 0;    // signed bytes stay signed
+constexpr int kPanelZero = 64;  // levels in panels; up to 128 times -127..127 fit the sum of two products
 LEMMA_SIMD I widen(I acc, I pairs) { return _mm512_add_epi32(acc, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1))); }
-LEMMA_SIMD I dotNibble(I acc, I w, I x) { return widen(acc, _mm512_maddubs_epi16(w, x)); }
+LEMMA_SIMD I dotLevel(I acc, I w, I x) { return widen(acc, _mm512_maddubs_epi16(w, x)); }
 LEMMA_SIMD I dotSigned(I acc, I w, I x) {
   const I flipped = _mm512_mask_sub_epi8(x, _mm512_movepi8_mask(w), izero(), x);  // |w| times x with w's sign
   return widen(acc, _mm512_maddubs_epi16(_mm512_abs_epi8(w), flipped));
 }
-LEMMA_SIMD I dotPanelByte(I acc, I w, I x) { return dotSigned(acc, w, x); }
-LEMMA_SIMD I panelStart(int32_t start, bool nibbles) { return nibbles ? iset(start >> 4) : izero(); }
+LEMMA_SIMD I panelStart(int32_t start, bool zero) { return zero ? iset(start >> 1) : izero(); }
 #endif
 
-// 32 floats, already scaled, to bytes: the first 16 and the second 16.
-LEMMA_SIMD int32_t storeBytes(const F* v, std::byte* first, std::byte* second) {
+// Bytes, where formats are unpacked.
+LEMMA_SIMD I lanesOf(const __m128i* v) {
+  const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(v[0]), v[1], 1);
+  const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(v[2]), v[3], 1);
+  return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+LEMMA_SIMD I everyLane(__m128i v) { return _mm512_broadcast_i32x4(v); }
+LEMMA_SIMD I bset(int x) { return _mm512_set1_epi8(char(x)); }
+LEMMA_SIMD I band(I a, I b) { return _mm512_and_si512(a, b); }
+LEMMA_SIMD I bor(I a, I b) { return _mm512_or_si512(a, b); }
+LEMMA_SIMD I badd(I a, I b) { return _mm512_add_epi8(a, b); }
+LEMMA_SIMD I bsub(I a, I b) { return _mm512_sub_epi8(a, b); }
+LEMMA_SIMD I btimes16(I v) { return _mm512_slli_epi16(v, 4); }  // of bytes below 16
+LEMMA_SIMD I lookUp(I table, I index) { return _mm512_shuffle_epi8(table, index); }
+LEMMA_SIMD I addWhereAll(I x, I v, I bits, int more) {  // where all of `bits` are set in v
+  return _mm512_mask_add_epi8(x, _mm512_test_epi8_mask(v, bits), x, bset(more));
+}
+LEMMA_SIMD I addWhere(I x, uint64_t bytes, int more) { return _mm512_mask_add_epi8(x, bytes, x, bset(more)); }
+LEMMA_SIMD I negateWhere(I x, uint64_t bytes) { return _mm512_mask_sub_epi8(x, bytes, izero(), x); }
+// Dwords of lane i shifted right by n[i].
+LEMMA_SIMD I shiftLanes(I v, const int* n) {
+  return _mm512_srlv_epi32(v, _mm512_set_epi32(n[3], n[3], n[3], n[3], n[2], n[2], n[2], n[2], n[1], n[1], n[1], n[1],
+                                               n[0], n[0], n[0], n[0]));
+}
+
+// 32 floats, already scaled, to bytes: the first 16 and the second 16, and the sum of each.
+LEMMA_SIMD void storeBytes(const F* v, std::byte* first, std::byte* second, int32_t* sums) {
   const I a = toInt(v[0]), b = toInt(v[1]);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(first), _mm512_cvtsepi32_epi8(a));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(second), _mm512_cvtsepi32_epi8(b));
-  return isum(iadd(a, b));
+  sums[0] = isum(a);
+  sums[1] = isum(b);
 }
 
 // Dwords `stride` apart, and the halves in them as floats.

@@ -82,23 +82,47 @@ LEMMA_SIMD I lowNibbles(I v) { return _mm_and_si128(v, _mm_set1_epi8(15)); }
 LEMMA_SIMD I highNibbles(I v) { return _mm_and_si128(_mm_srli_epi16(v, 4), _mm_set1_epi8(15)); }
 
 constexpr int kByteZero = 0;
-constexpr int kPanelZero = 8;
+constexpr int kPanelZero = 64;
 LEMMA_SIMD I widen(I acc, I pairs) { return _mm_add_epi32(acc, _mm_madd_epi16(pairs, _mm_set1_epi16(1))); }
-LEMMA_SIMD I dotNibble(I acc, I w, I x) { return widen(acc, _mm_maddubs_epi16(w, x)); }
+LEMMA_SIMD I dotLevel(I acc, I w, I x) { return widen(acc, _mm_maddubs_epi16(w, x)); }
 LEMMA_SIMD I dotSigned(I acc, I w, I x) { return widen(acc, _mm_maddubs_epi16(_mm_abs_epi8(w), _mm_sign_epi8(x, w))); }
-LEMMA_SIMD I dotPanelByte(I acc, I w, I x) { return dotSigned(acc, w, x); }
-LEMMA_SIMD I panelStart(int32_t start, bool nibbles) { return nibbles ? iset(start >> 4) : izero(); }
+LEMMA_SIMD I panelStart(int32_t start, bool zero) { return zero ? iset(start >> 1) : izero(); }
 
-LEMMA_SIMD int32_t storeBytes(const F* v, std::byte* first, std::byte* second) {
-  I sum = izero(), words[4];
+LEMMA_SIMD I lanesOf(const __m128i* v) { return v[0]; }
+LEMMA_SIMD I everyLane(__m128i v) { return v; }
+LEMMA_SIMD I bset(int x) { return _mm_set1_epi8(char(x)); }
+LEMMA_SIMD I band(I a, I b) { return _mm_and_si128(a, b); }
+LEMMA_SIMD I bor(I a, I b) { return _mm_or_si128(a, b); }
+LEMMA_SIMD I badd(I a, I b) { return _mm_add_epi8(a, b); }
+LEMMA_SIMD I bsub(I a, I b) { return _mm_sub_epi8(a, b); }
+LEMMA_SIMD I btimes16(I v) { return _mm_slli_epi16(v, 4); }  // of bytes below 16
+LEMMA_SIMD I lookUp(I table, I index) { return _mm_shuffle_epi8(table, index); }
+LEMMA_SIMD I addWhereAll(I x, I v, I bits, int more) {
+  return badd(x, band(_mm_cmpeq_epi8(band(v, bits), bits), bset(more)));
+}
+LEMMA_SIMD I maskOf(uint64_t bytes) {
+  const I spread = lookUp(_mm_set1_epi16(short(bytes)), _mm_set_epi64x(0x0101010101010101, 0));
+  const I bit = _mm_set1_epi64x(int64_t(0x8040201008040201));
+  return _mm_cmpeq_epi8(band(spread, bit), bit);
+}
+LEMMA_SIMD I addWhere(I x, uint64_t bytes, int more) { return badd(x, band(maskOf(bytes), bset(more))); }
+LEMMA_SIMD I negateWhere(I x, uint64_t bytes) {
+  const I mask = maskOf(bytes);
+  return bsub(_mm_xor_si128(x, mask), mask);
+}
+LEMMA_SIMD I shiftLanes(I v, const int* n) { return _mm_srli_epi32(v, n[0]); }
+
+LEMMA_SIMD void storeBytes(const F* v, std::byte* first, std::byte* second, int32_t* sums) {
+  I sum[2] = {izero(), izero()}, words[4];
   for (int i = 0; i < 4; ++i) {
     const I a = toInt(v[2 * i]), b = toInt(v[2 * i + 1]);
-    sum = iadd(sum, iadd(a, b));
+    sum[i / 2] = iadd(sum[i / 2], iadd(a, b));
     words[i] = _mm_packs_epi32(a, b);
   }
   _mm_storeu_si128(reinterpret_cast<__m128i*>(first), _mm_packs_epi16(words[0], words[1]));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(second), _mm_packs_epi16(words[2], words[3]));
-  return isum(sum);
+  sums[0] = isum(sum[0]);
+  sums[1] = isum(sum[1]);
 }
 
 // Dwords `stride` apart, and the halves in them as floats.

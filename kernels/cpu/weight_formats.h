@@ -10,20 +10,21 @@
 
 namespace lemma::cpu::LEMMA_CPU_TARGET {
 
-// value = scale * (level - kZero) [+ minimum]; kNibbles: byte i holds values i and i + 16.
+// value = scale * (level - kZero) [+ minimum]; kNibbles: byte i holds values i and i + 16. kHalves: a scale for each 16
+// values. kSigned: the level is a signed byte, too large for the dot product of unsigned ones.
 struct BlocksQ4_0 {
   static constexpr int kBytes = sizeof(Q4_0::Block), kQuants = offsetof(Q4_0::Block, q);
-  static constexpr bool kNibbles = true, kMinimum = false;
+  static constexpr bool kNibbles = true, kMinimum = false, kHalves = false, kSigned = false;
   static constexpr int kZero = 8;
 };
 struct BlocksQ4_1 {
   static constexpr int kBytes = sizeof(Q4_1::Block), kQuants = offsetof(Q4_1::Block, q);
-  static constexpr bool kNibbles = true, kMinimum = true;
+  static constexpr bool kNibbles = true, kMinimum = true, kHalves = false, kSigned = false;
   static constexpr int kZero = 0;
 };
 struct BlocksQ8_0 {
   static constexpr int kBytes = sizeof(Q8_0::Block), kQuants = offsetof(Q8_0::Block, q);
-  static constexpr bool kNibbles = false, kMinimum = false;
+  static constexpr bool kNibbles = false, kMinimum = false, kHalves = false, kSigned = kByteZero == 0;
   static constexpr int kZero = kByteZero;
 };
 

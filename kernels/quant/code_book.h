@@ -22,17 +22,17 @@ LEMMA_INLINE uint32_t loadU32(const uint8_t* p) {
 }
 
 // Level k of a point of eight values (0 to 2) and of four values (0 to 7).
-LEMMA_INLINE int levelOfEight(uint16_t point, int k) { return (point >> (2 * k)) & 3; }
-LEMMA_INLINE int levelOfFour(uint16_t point, int k) { return (point >> (4 * k)) & 7; }
+LEMMA_INLINE constexpr int levelOfEight(uint16_t point, int k) { return (point >> (2 * k)) & 3; }
+LEMMA_INLINE constexpr int levelOfFour(uint16_t point, int k) { return (point >> (4 * k)) & 7; }
 
 // What a level is worth before the scales.
-LEMMA_INLINE int iq1Value(int level) { return level - 1; }
-LEMMA_INLINE int iq2Value(int level) { return 8 + 17 * level + level / 2; }        // 8, 25, 43
-LEMMA_INLINE int iq3XxsValue(int level) { return 4 + 8 * level + level / 7 * 2; }  // 4, 12, ..., 52, 62
-LEMMA_INLINE int iq3SValue(int level) { return 1 + 2 * level; }
+LEMMA_INLINE constexpr int iq1Value(int level) { return level - 1; }
+LEMMA_INLINE constexpr int iq2Value(int level) { return 8 + 17 * level + level / 2; }        // 8, 25, 43
+LEMMA_INLINE constexpr int iq3XxsValue(int level) { return 4 + 8 * level + level / 7 * 2; }  // 4, 12, ..., 52, 62
+LEMMA_INLINE constexpr int iq3SValue(int level) { return 1 + 2 * level; }
 
 // Eight signs from seven bits: the eighth makes the number of minus signs even.
-LEMMA_INLINE uint32_t evenSigns(uint32_t seven) { return seven | uint32_t(__builtin_parity(seven)) << 7; }
+LEMMA_INLINE constexpr uint32_t evenSigns(uint32_t seven) { return seven | uint32_t(__builtin_parity(seven)) << 7; }
 
 LEMMA_INLINE float signOf(uint32_t signs, int k) { return (signs >> k) & 1 ? -1.0f : 1.0f; }
 

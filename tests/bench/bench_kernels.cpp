@@ -2,6 +2,8 @@
 // what this machine's memory and multipliers allow. Not a test; run it alone on the machine.
 //   bench-kernels [--type Q4_1] [--head Q8_0] [--threads 2] [--target vnni] [--prompt 512] [--generate 128]
 //                 [--depth 0] [--rounds 5]
+//   bench-kernels --format all|NAME [--k 1536] [--n 8960] [--rows 512] [--threads 1] [--target vnni] [--rounds 5]
+// The second form: every weight format by itself, a matrix of k x n, few rows and many.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -68,10 +70,95 @@ class Times {
   std::vector<double> wall_, processor_;
 };
 
+// Products of one format by itself. Matrices enough that they come from memory and not from a cache.
+class FormatBench {
+ public:
+  FormatBench(Backend& backend, int64_t k, int64_t n, int rows) : backend_(backend), k_(k), n_(n), rows_(rows) {
+    in_ = contiguous(memory(uint64_t(k * rows) * 4), 0, Type::F32, {k, rows});
+    out_ = contiguous(memory(uint64_t(n * rows) * 4), 0, Type::F32, {n, rows});
+    auto* const x = reinterpret_cast<float*>(in_.data());
+    for (int64_t i = 0; i < k * rows; ++i) x[i] = float(int(random_() >> 8)) * 0x1p-23f - 1;
+  }
+
+  // One line of a Markdown table.
+  void report(const TypeInfo& type, int rounds) {
+    const uint64_t bytes = *rowBytes(type.type, k_) * uint64_t(n_);
+    const int matrices = int(std::max<uint64_t>(2, (uint64_t(96) << 20) / bytes));
+    const BufferRef weights = memory(bytes * uint64_t(matrices));
+    fill(type, weights.host, bytes * uint64_t(matrices));
+    const auto view = [&](int i, int rows) {
+      Op op{.kind = OpKind::matMul,
+            .in = {in_, contiguous(weights, uint64_t(i) * bytes, type.type, {k_, n_})},
+            .out = {out_}};
+      op.in[0].ne[1] = op.out[0].ne[1] = rows;
+      return op;
+    };
+    std::vector<Op> few, many;
+    for (int i = 0; i < matrices; ++i) few.push_back(view(i, 1));
+    for (int i = 0; i < 2; ++i) many.push_back(view(i, rows_));
+    const double perToken = timeOf(few, 1, rounds) / matrices, perPrompt = timeOf(many, rows_, rounds) / 2;
+    const double eight = timeOf(few, 8, rounds) / matrices;
+    const double operations = 2.0 * double(k_) * double(n_);
+    std::printf("| %s | %.2f | %.1f | %.1f | %.1f | %.0f |\n", std::string(type.name).c_str(),
+                double(bytes) * 8 / double(k_ * n_), double(bytes) / perToken / 1e9, operations / perToken / 1e9,
+                operations * 8 / eight / 1e9, operations * rows_ / perPrompt / 1e9);
+    std::fflush(stdout);
+    backend_.release(weights);
+  }
+
+ private:
+  BufferRef memory(uint64_t bytes) { return *backend_.alloc(bytes, Space::host, Usage::weights); }
+
+  void fill(const TypeInfo& type, std::byte* to, uint64_t bytes) {
+    const uint64_t row = *rowBytes(type.type, k_), rows = std::min<uint64_t>(61, bytes / row);
+    std::vector<float> values(static_cast<size_t>(k_));
+    for (uint64_t r = 0; r < rows; ++r) {
+      for (float& v : values) v = float(int(random_() >> 8)) * 0x1p-23f - 1;
+      if (!drawsBlocks(type)) type.encode(values.data(), to + r * row, k_);
+    }
+    if (drawsBlocks(type)) randomBlocks(type, k_ * int64_t(rows), 1, random_, to);
+    for (uint64_t at = rows * row; at < bytes; ++at) to[at] = to[at - rows * row];
+  }
+
+  // Seconds of one pass over the ops: processor time, since other programs may run.
+  double timeOf(const std::vector<Op>& ops, int rows, int rounds) {
+    auto program = backend_.compile(ops, {.rows = rows});
+    if (!program) return std::puts(program.error().what.c_str()), 0;
+    const CancelFlag go(false);
+    double best = 1e9;
+    for (int round = 0; round < rounds + 1; ++round) {
+      const double start = processorSeconds();
+      auto fence = backend_.submit(**program, {.rows = rows}, {}, go);
+      if (!fence || !backend_.wait(*fence, kNoDeadline)) return 0;
+      if (round > 0) best = std::min(best, processorSeconds() - start);
+    }
+    return best;
+  }
+
+  Backend& backend_;
+  int64_t k_, n_;
+  int rows_;
+  TensorView in_, out_;
+  std::mt19937 random_{5};
+};
+
+int formats(Backend& backend, const std::string& which, int64_t k, int64_t n, int rows, int rounds) {
+  std::printf("%s, %lld x %lld, best of %d by processor time\n\n", backend.info().name.c_str(),
+              static_cast<long long>(k), static_cast<long long>(n), rounds);
+  std::printf("| format | bits | 1 row GB/s | 1 row GOP/s | 8 rows GOP/s | %d rows GOP/s |\n", rows);
+  std::printf("|---|---|---|---|---|---|\n");
+  FormatBench bench(backend, k, n, rows);
+  for (const TypeInfo& type : typeTable()) {
+    if (type.decode && (which == "all" || which == type.name)) bench.report(type, rounds);
+  }
+  return 0;
+}
+
 int main(int argc, char** argv) {
   std::map<std::string, std::string> options{{"--type", "Q4_1"}, {"--head", "Q8_0"},  {"--threads", "2"},
                                              {"--target", ""},   {"--prompt", "512"}, {"--generate", "128"},
-                                             {"--depth", "0"},   {"--rounds", "5"}};
+                                             {"--depth", "0"},   {"--rounds", "5"},   {"--format", ""},
+                                             {"--k", "1536"},    {"--n", "8960"},     {"--rows", "512"}};
   for (int i = 1; i + 1 < argc; i += 2) options[argv[i]] = argv[i + 1];
   const auto number = [&](const char* name) { return std::atoi(options[name].c_str()); };
   const TypeInfo *type = typeInfo(options["--type"]), *head = typeInfo(options["--head"]);
@@ -79,6 +166,9 @@ int main(int argc, char** argv) {
   auto backend = backendEntry("cpu")->make({.threads = number("--threads"), .target = options["--target"]});
   if (!backend) return std::puts(backend.error().what.c_str()), 2;
 
+  if (const std::string& which = options["--format"]; !which.empty()) {
+    return formats(**backend, which, number("--k"), number("--n"), number("--rows"), number("--rounds"));
+  }
   LlamaShape shape{.matrices = type->type, .head = head->type};
   const int prompt = number("--prompt"), generate = number("--generate"), depth = number("--depth");
   shape.pages = (depth + std::max(prompt, generate)) / shape.pageTokens + 2;

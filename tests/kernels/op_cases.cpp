@@ -7,6 +7,8 @@
 #include <numeric>
 #include <random>
 
+#include "tests/support/random_blocks.h"
+
 namespace lemma::test {
 namespace {
 
@@ -20,6 +22,7 @@ class Numbers {
     for (int i = 0; i < 12; ++i) sum += uniform();
     return sum;
   }
+  uint32_t bits() { return uint32_t(engine_()); }
   int below(int n) { return int(engine_() % uint32_t(n)); }
   template <class T>
   void shuffle(std::vector<T>& v) {
@@ -55,7 +58,7 @@ class CaseMaker {
   OpCase& c() { return c_; }
   Numbers& numbers() { return numbers_; }
 
-  // Normal numbers in any format. Formats that are only read get random blocks of finite scales.
+  // Normal numbers in any format. Where no encoder is quick, random blocks of about that size.
   int weight(Type type, std::initializer_list<int64_t> ne, float spread = 1) {
     CaseTensor t{.shape = viewOf(type, ne), .weight = true};
     fill(t, spread);
@@ -108,14 +111,14 @@ class CaseMaker {
     const TypeInfo& type = *typeInfo(t.shape.type);
     const int64_t n = t.shape.ne[0] * t.shape.ne[1] * t.shape.ne[2] * t.shape.ne[3];
     t.bytes.resize(size_t(n / type.block * type.blockBytes));
-    if (type.encode) {
+    if (!drawsBlocks(type)) {
       std::vector<float> values(static_cast<size_t>(n));
       for (float& x : values) x = numbers_.normal() * spread;
       type.encode(values.data(), t.bytes.data(), n);
       return;
     }
-    // Every byte below 0x3c: whatever 16 bits a format takes for a scale, it is a half of at most 1.06.
-    for (std::byte& b : t.bytes) b = std::byte(numbers_.below(0x3c));
+    randomBlocks(
+        type, n, spread, [&] { return numbers_.bits(); }, t.bytes.data());
   }
 
   OpCase c_;
@@ -232,7 +235,10 @@ void matMulCase(Cases& cases, const TypeInfo& type, int64_t k, int64_t n, int ro
     for (int r = 0; r < rows; ++r) c.wantedRows.push_back(2 * r + 1);
   }
   c.tolerance = isFloat(type.type) ? kFloat : kEightBit;
-  if (n * rows == 1) c.tolerance *= 4;  // a single sum may be small beside its terms
+  if (n * rows == 1) {  // a single sum may be small beside its terms; a sum of squares is not
+    const CaseTensor& weight = c.tensors[size_t(c.in[1])];
+    type.decode(weight.bytes.data(), reinterpret_cast<float*>(c.tensors[size_t(c.in[0])].bytes.data()), k);
+  }
 }
 
 void matMulCases(Cases& cases) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernels/api/backend.h"
+#include "tests/support/random_blocks.h"
 
 namespace lemma::test {
 
@@ -139,6 +140,10 @@ class LlamaOps {
       std::byte* const to = buf.host + uint64_t(i) * row;
       if (i >= 61) {
         std::memcpy(to, to - 61 * row, row);
+        continue;
+      }
+      if (drawsBlocks(info)) {
+        if (i == 0) randomBlocks(info, k * std::min<int64_t>(n, 61), 1.0f / std::sqrt(float(k)), random_, to);
         continue;
       }
       for (float& v : values) v = (float(random_() >> 8) * 0x1p-23f - 1) * 1.7f / std::sqrt(float(k));

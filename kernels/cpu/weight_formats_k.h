@@ -1,0 +1,187 @@
+// How formats of 256 values (Q2_K to Q6_K, TQ1_0 and TQ2_0) are taken apart: levels as bytes in the order of
+// activations, scales and minima as floats. Included once a target; pure functions, any thread.
+//
+// A unit of a format is the bytes that are unpacked together: kBlocks blocks of 32 values in kBytes bytes.
+//   levels(unit, quad, first, second)   of blocks 4 quad to 4 quad + 3: value = scale * level + minimum
+//   scales(unit, scale, minimum)        [kBlocks] each; with kHalves the second halves' kUnitGap floats further on
+// A format without kMinimum has kZero instead, the level that stands for zero, and leaves `minimum` alone. kSigned: its
+// levels are signed bytes, too large for the dot product of unsigned ones.
+#include "kernels/cpu/quad.h"
+#include "kernels/quant/q2_k.h"
+#include "kernels/quant/q3_k.h"
+#include "kernels/quant/q4_k.h"
+#include "kernels/quant/q5_k.h"
+#include "kernels/quant/q6_k.h"
+#include "kernels/quant/tq1_0.h"
+#include "kernels/quant/tq2_0.h"
+
+namespace lemma::cpu::LEMMA_CPU_TARGET {
+
+constexpr int kUnitGap = 64;
+
+struct UnitOf256 {
+  static constexpr int kBlocks = 8, kZero = 0;
+  static constexpr bool kHalves = false, kMinimum = false, kSigned = false;
+};
+
+// Bits of KScales, eight scales and eight minima of 6 bits, times the two factors before them.
+LEMMA_SIMD void storeKScales(const std::byte* unit, float* scale, float* minimum) {
+  uint32_t word[3];
+  memcpy(word, unit + 4, sizeof word);
+  const auto put = [&](uint32_t low, uint32_t high, float factor, float* out) __attribute__((always_inline)) {
+    storeScaled<true>(_mm_setr_epi32(int32_t(low), int32_t(high), 0, 0), factor, out);
+  };
+  put(word[0] & 0x3f3f3f3f, (word[2] & 0x0f0f0f0f) | (word[0] >> 2 & 0x30303030), halfAt(unit), scale);
+  put(word[1] & 0x3f3f3f3f, (word[2] >> 4 & 0x0f0f0f0f) | (word[1] >> 2 & 0x30303030), -halfAt(unit + 2), minimum);
+}
+
+// Sixteen integers of 8 bits, a first and a second half of eight blocks in turn.
+template <bool kUnsigned>
+LEMMA_SIMD void storeHalfScales(__m128i bytes, float factor, float* out) {
+  const __m128i apart = _mm_shuffle_epi8(bytes, _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15));
+  storeScaled<kUnsigned>(apart, factor, out);
+  storeScaled<kUnsigned>(_mm_srli_si128(apart, 8), factor, out + kUnitGap);
+}
+
+// 4 bits each; 64 bytes are four blocks, two in the low halves of 32 bytes and two in the high ones.
+LEMMA_SIMD void nibblePairs(const std::byte* p, Quad& first, Quad& second) {
+  first = bitsFrom<0, 4, 0, 4>(pieces<0, 0, 2, 2>(p), 15);
+  second = bitsFrom<0, 4, 0, 4>(pieces<1, 1, 3, 3>(p), 15);
+}
+
+// 2 bits each of four blocks in every byte.
+LEMMA_SIMD void bitPairs(const std::byte* p, Quad& first, Quad& second) {
+  first = bitsFrom<0, 2, 4, 6>(everyLaneOf(load16(p)), 3);
+  second = bitsFrom<0, 2, 4, 6>(everyLaneOf(load16(p + 16)), 3);
+}
+
+// Adds `more` where the block's bit is set: bit b of 32 bytes for block b.
+LEMMA_SIMD void addHighBits(const std::byte* p, int quad, int more, Quad& first, Quad& second) {
+  const auto bit = [&](int i) { return _mm_set1_epi8(char(1 << (4 * quad + i))); };
+  const Quad bits = lanes(bit(0), bit(1), bit(2), bit(3));
+  first = plusWhere(first, everyLaneOf(load16(p)), bits, more);
+  second = plusWhere(second, everyLaneOf(load16(p + 16)), bits, more);
+}
+
+struct UnitQ2_K : UnitOf256 {
+  using Block = Q2_K::Block;
+  static constexpr int kBytes = sizeof(Block);
+  static constexpr bool kHalves = true, kMinimum = true;
+  LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
+    bitPairs(unit + offsetof(Block, q) + 32 * quad, first, second);
+  }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float* minimum) {
+    const __m128i groups = load16(unit), mask = _mm_set1_epi8(15);
+    storeHalfScales<true>(_mm_and_si128(groups, mask), halfAt(unit + offsetof(Block, scale)), scale);
+    storeHalfScales<true>(_mm_and_si128(_mm_srli_epi16(groups, 4), mask), -halfAt(unit + offsetof(Block, minimum)),
+                          minimum);
+  }
+};
+
+struct UnitQ3_K : UnitOf256 {
+  using Block = Q3_K::Block;
+  static constexpr int kBytes = sizeof(Block), kZero = 4;
+  static constexpr bool kHalves = true;
+  LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
+    bitPairs(unit + offsetof(Block, low) + 32 * quad, first, second);
+    addHighBits(unit + offsetof(Block, high), quad, 4, first, second);
+  }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
+    uint32_t word[3];  // low 4 bits of groups 0 to 3 and 8 to 11, of 4 to 7 and 12 to 15, then 2 bits of each
+    memcpy(word, unit + offsetof(Block, scales), sizeof word);
+    const auto four = [&](int i) {
+      return int32_t((word[i & 1] >> (i & 2) * 2 & 0x0f0f0f0f) | (word[2] >> i * 2 & 0x03030303) << 4);
+    };
+    const __m128i groups = _mm_sub_epi8(_mm_setr_epi32(four(0), four(1), four(2), four(3)), _mm_set1_epi8(32));
+    storeHalfScales<false>(groups, halfAt(unit + offsetof(Block, scale)), scale);
+  }
+};
+
+struct UnitQ4_K : UnitOf256 {
+  using Block = Q4_K::Block;
+  static constexpr int kBytes = sizeof(Block);
+  static constexpr bool kMinimum = true;
+  LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
+    nibblePairs(unit + offsetof(Block, q) + 64 * quad, first, second);
+  }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float* minimum) { storeKScales(unit, scale, minimum); }
+};
+
+struct UnitQ5_K : UnitOf256 {
+  using Block = Q5_K::Block;
+  static constexpr int kBytes = sizeof(Block);
+  static constexpr bool kMinimum = true;
+  LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
+    nibblePairs(unit + offsetof(Block, low) + 64 * quad, first, second);
+    addHighBits(unit + offsetof(Block, high), quad, 16, first, second);
+  }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float* minimum) { storeKScales(unit, scale, minimum); }
+};
+
+struct UnitQ6_K : UnitOf256 {
+  using Block = Q6_K::Block;
+  static constexpr int kBytes = sizeof(Block), kZero = 32;
+  static constexpr bool kHalves = true;
+  LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
+    const std::byte* const p = unit + offsetof(Block, low) + 64 * quad;
+    Quad high[2];
+    bitPairs(unit + offsetof(Block, high) + 32 * quad, high[0], high[1]);
+    first = bitsFrom<0, 0, 4, 4>(pieces<0, 2, 0, 2>(p), 15) | times16(high[0]);
+    second = bitsFrom<0, 0, 4, 4>(pieces<1, 3, 1, 3>(p), 15) | times16(high[1]);
+  }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
+    storeHalfScales<false>(load16(unit + offsetof(Block, scales)), halfAt(unit + offsetof(Block, scale)), scale);
+  }
+};
+
+// -1, 0 or 1 and one scale for all.
+LEMMA_SIMD void storeOneScale(float value, float* scale) {
+  for (int i = 0; i < 8; i += 4) _mm_storeu_ps(scale + i, _mm_set1_ps(value));
+}
+
+struct UnitTQ1_0 : UnitOf256 {
+  using Block = TQ1_0::Block;
+  static constexpr int kBytes = sizeof(Block), kZero = 1;
+
+  // The first digit to base 3 of bytes as fractions of 256, and the bytes without it.
+  LEMMA_UNIT __m128i digit(__m128i v) {
+    const auto from = [&](int least) { return _mm_cmpeq_epi8(_mm_max_epu8(v, _mm_set1_epi8(char(least))), v); };
+    return _mm_sub_epi8(_mm_setzero_si128(), _mm_add_epi8(from(86), from(171)));
+  }
+  LEMMA_UNIT __m128i rest(__m128i v) { return _mm_add_epi8(v, _mm_add_epi8(v, v)); }
+
+  LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
+    const auto digits = [](__m128i v) __attribute__((always_inline)) {
+      const __m128i one = rest(v), two = rest(one), three = rest(two);
+      return lanes(digit(v), digit(one), digit(two), digit(three));
+    };
+    const __m128i a = load16(unit), b = load16(unit + 16);
+    if (quad == 0) {
+      first = digits(a);
+      second = digits(b);
+      return;
+    }
+    const __m128i c = load16(unit + 32), one = rest(c), two = rest(one), three = rest(two);
+    const __m128i d = load4(unit + offsetof(Block, fours)), e = rest(d), f = rest(e), g = rest(f);
+    const __m128i fours = _mm_unpacklo_epi64(_mm_unpacklo_epi32(d, e), _mm_unpacklo_epi32(f, g));
+    const auto fifth = [](__m128i v) __attribute__((always_inline)) { return digit(rest(rest(rest(rest(v))))); };
+    first = lanes(fifth(a), digit(c), digit(two), fifth(c));
+    second = lanes(fifth(b), digit(one), digit(three), digit(fours));
+  }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
+    storeOneScale(halfAt(unit + offsetof(Block, scale)), scale);
+  }
+};
+
+struct UnitTQ2_0 : UnitOf256 {
+  using Block = TQ2_0::Block;
+  static constexpr int kBytes = sizeof(Block), kZero = 1;
+  LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
+    bitPairs(unit + 32 * quad, first, second);
+  }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
+    storeOneScale(halfAt(unit + offsetof(Block, scale)), scale);
+  }
+};
+
+}  // namespace lemma::cpu::LEMMA_CPU_TARGET
