@@ -18,7 +18,7 @@ struct DenseDecoderForm {
 };
 
 // Keys below `prefix`, the architecture's name; refuses experts.
-Result<Hparams> readDenseHparams(const GgufHeader& header, std::string_view prefix, RopeStyle style);
+Result<Hparams> readDenseHparams(const ModelHeader& header, std::string_view prefix, RopeStyle style);
 
 Result<std::unique_ptr<ModelGraph>> bindDenseDecoder(const Hparams& h, const DenseDecoderForm& form,
                                                      WeightStore& weights);

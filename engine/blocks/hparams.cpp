@@ -60,8 +60,8 @@ RopeParams readRope(MetadataReader& r, const Hparams& h, RopeStyle style) {
   return rope;
 }
 
-Result<int> readVocabulary(const GgufHeader& header) {
-  const GgufTensor* table = header.tensor("token_embd.weight");
+Result<int> readVocabulary(const ModelHeader& header) {
+  const ModelTensor* table = header.tensor("token_embd.weight");
   if (!table) return fail(Err::notFound, "the tensor token_embd.weight is missing");
   if (table->ne[1] < 1 || table->ne[1] > hparam_limits::kVocabulary) {
     return fail(Err::badValue, "the tensor token_embd.weight has " + std::to_string(table->ne[1]) +

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "engine/gguf/metadata_reader.h"
+#include "engine/model_file/metadata_reader.h"
 #include "kernels/api/op.h"
 
 namespace lemma {
@@ -59,6 +59,6 @@ Hparams readDecoderHparams(MetadataReader& r);
 RopeParams readRope(MetadataReader& r, const Hparams& h, RopeStyle style);
 
 // Rows of token_embd.weight: a file need not say its vocabulary's size in metadata.
-Result<int> readVocabulary(const GgufHeader& header);
+Result<int> readVocabulary(const ModelHeader& header);
 
 }  // namespace lemma

@@ -16,7 +16,7 @@ std::string shapeText(std::span<const int64_t> ne) {
 }  // namespace
 
 Result<TensorView> WeightStore::require(std::string_view name, std::initializer_list<int64_t> shape) const {
-  const GgufTensor* t = file_.header.tensor(name);
+  const ModelTensor* t = file_.header.tensor(name);
   if (!t) return fail(Err::notFound, "the tensor " + quotedName(name) + " is missing");
   std::array<int64_t, 4> want{1, 1, 1, 1};
   std::copy(shape.begin(), shape.end(), want.begin());
@@ -31,7 +31,7 @@ Result<TensorView> WeightStore::require(std::string_view name, std::initializer_
     return fail(Err::unsupported,
                 "the tensor " + quotedName(name) + " has the type " + which + ", which this build cannot compute with");
   }
-  const std::span<const std::byte> bytes = file_.file->bytes();
+  const std::span<const std::byte> bytes = file_.parts[t->part].bytes;
   // The parser held the table against the file's size; this holds it against what is mapped now.
   if (t->offset > bytes.size() || t->bytes > bytes.size() - t->offset) {
     return fail(Err::truncated, "the tensor " + quotedName(name) + " goes beyond the end of the file");

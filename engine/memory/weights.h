@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/gguf/gguf_file.h"
+#include "engine/model_file/model_file.h"
 #include "kernels/api/tensor_view.h"
 
 namespace lemma {
@@ -15,11 +15,11 @@ namespace lemma {
 class WeightStore {
  public:
   // `file` must outlive the store. Tensors may lie at any byte of it.
-  explicit WeightStore(const GgufFile& file) : file_(file) {}
+  explicit WeightStore(const ModelFile& file) : file_(file) {}
   WeightStore(const WeightStore&) = delete;
   WeightStore& operator=(const WeightStore&) = delete;
 
-  const GgufHeader& header() const { return file_.header; }
+  const ModelHeader& header() const { return file_.header; }
 
   // The tensor of that name; `shape` in GGUF's order, {in, out} for a matrix. Errors name the tensor: notFound where it
   // is absent, badValue where its shape is another, unsupported where this build cannot compute with its type.
@@ -31,7 +31,7 @@ class WeightStore {
   TensorView constant(std::vector<float> values);
 
  private:
-  const GgufFile& file_;
+  const ModelFile& file_;
   std::deque<std::vector<float>> constants_;
 };
 

@@ -1,4 +1,4 @@
-#include "engine/gguf/metadata_reader.h"
+#include "engine/model_file/metadata_reader.h"
 
 #include <cstdio>
 
