@@ -128,11 +128,6 @@ Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options,
   Impl& m = *model->impl_;
   m.file = std::move(file);
   const auto load = [&]() -> Result<void> {
-    LEMMA_TRY(parts, m.file.header.u64Or("split.count", 1));
-    if (parts > 1) {
-      return fail(Err::unsupported, "split.count is " + std::to_string(parts) +
-                                        ": the model lies in several files, which this build does not read together");
-    }
     LEMMA_TRY(tokenizer, loadTokenizer(m.file.header));
     LEMMA_TRY(chatTemplate, m.file.header.strOr("tokenizer.chat_template", ""));
     m.tokenizer = std::move(tokenizer);
@@ -155,6 +150,7 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
   if (options.context < 0)
     return fail(Err::badValue, "the context cannot be " + std::to_string(options.context) + " tokens");
   LEMMA_TRY(kvType, kvTypeOf(options.kvType));
+  if (file.unfit) return tl::unexpected(*file.unfit);
   LEMMA_TRY(arch, archOf(file.header));
   LEMMA_TRY(numbers, arch->readHparams(file.header));
   hparams = numbers;

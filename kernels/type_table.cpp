@@ -4,6 +4,7 @@
 #include "kernels/quant/bf16.h"
 #include "kernels/quant/f16.h"
 #include "kernels/quant/f32.h"
+#include "kernels/quant/f8_e4m3.h"
 #include "kernels/quant/q2_k.h"
 #include "kernels/quant/q3_k.h"
 #include "kernels/quant/q4_0.h"
@@ -54,6 +55,7 @@ constexpr TypeInfo kTypes[] = {
     weights<F32>(Type::F32, "F32"),
     weights<F16>(Type::F16, "F16"),
     weights<BF16>(Type::BF16, "BF16"),
+    weights<F8_E4M3>(Type::F8_E4M3, "F8_E4M3"),
     weights<Q8_0>(Type::Q8_0, "Q8_0"),
     weights<Q4_0>(Type::Q4_0, "Q4_0"),
     weights<Q4_1>(Type::Q4_1, "Q4_1"),
@@ -65,6 +67,7 @@ constexpr TypeInfo kTypes[] = {
     weights<Q5_K>(Type::Q5_K, "Q5_K"),
     weights<Q6_K>(Type::Q6_K, "Q6_K"),
     plain(Type::I8, "I8", 1),
+    plain(Type::U8, "U8", 1),
     plain(Type::I16, "I16", 2),
     plain(Type::I32, "I32", 4),
     plain(Type::I64, "I64", 8),

@@ -45,6 +45,7 @@ RopeParams readRope(MetadataReader& r, const Hparams& h, RopeStyle style) {
   RopeParams rope{.style = style};
   rope.dims = r.wholeOr("rope.dimension_count", h.headDim, 2, hparam_limits::kHeadDim);
   rope.base = r.realOr("rope.freq_base", 10000, 1, 1e12);
+  if (r.flagOr("rope.half_split", false)) rope.style = RopeStyle::halfSplit;
   r.require(rope.dims % 2 == 0 && rope.dims <= h.headDim, Err::badValue, "rope.dimension_count",
             "is odd or larger than a head");
   const std::string scaling = r.textOr("rope.scaling.type", "none");

@@ -55,7 +55,8 @@ inline constexpr int kContext = 1 << 24;
 // its defaults. What was wrong is in r.result().
 Hparams readDecoderHparams(MetadataReader& r);
 
-// rope.*: dims of at most h.headDim, base, scaling.
+// rope.*: dims of at most h.headDim, base, scaling. rope.half_split overrules `style`: safetensors of Llama have their
+// queries and keys in halves, where GGUF has the same rows interleaved.
 RopeParams readRope(MetadataReader& r, const Hparams& h, RopeStyle style);
 
 // Rows of token_embd.weight: a file need not say its vocabulary's size in metadata.

@@ -186,7 +186,7 @@ Result<ModelTensor> readTensor(Cursor& in, const std::string& nth) {
   LEMMA_TRY(offset, in.read<uint64_t>(where));
   tensor.type = Type(type);
   tensor.offset = offset;
-  const TypeInfo* info = typeInfo(tensor.type);
+  const TypeInfo* info = isGgufType(tensor.type) ? typeInfo(tensor.type) : nullptr;
   if (!info)
     return fail(Err::unsupported, where + " has the type number " + std::to_string(type) + ", which is not known");
 

@@ -1,4 +1,5 @@
-// A GGUF file on disk as a ModelFile. Pure function of the file, any thread.
+// GGUF on disk as a ModelFile: one file, or a split of several (keys split.count, split.no, split.tensors.count) that
+// is opened by its first, NAME-00001-of-0000N.gguf. Pure function of the files, any thread.
 #pragma once
 
 #include <string>
@@ -7,7 +8,7 @@
 
 namespace lemma {
 
-// Errors are those of MappedFile::open and parseGguf, the sentence led by the path.
+// Errors are those of MappedFile::open and parseGguf, the sentence led by the path of the file it is about.
 Result<ModelFile> openGguf(const std::string& path);
 
 }  // namespace lemma

@@ -85,6 +85,7 @@ class GgufValue {
   static GgufValue of(int64_t value);
   static GgufValue of(double value);
   static GgufValue of(std::string_view text);
+  static GgufValue of(const char*) = delete;  // would be a bool
   static GgufValue of(std::span<const int64_t> values);
 
   GgufType type() const { return type_; }
@@ -107,7 +108,7 @@ class GgufValue {
 
   GgufType type_, element_;
   uint64_t count_;
-  std::span<const std::byte> raw_;  // a string's bytes without its length; an array's elements
+  std::span<const std::byte> raw_;                     // a string's bytes without its length; an array's elements
   std::shared_ptr<const std::vector<std::byte>> own_;  // null where raw_ lies in a file
 };
 

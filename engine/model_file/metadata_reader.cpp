@@ -50,6 +50,13 @@ float MetadataReader::realOr(std::string_view key, double fallback, double least
   return has(key) ? real(key, least, most) : float(fallback);
 }
 
+bool MetadataReader::flagOr(std::string_view key, bool fallback) {
+  const auto value = header_.flagOr(prefix_ + std::string(key), fallback);
+  if (value) return *value;
+  if (status_) status_ = tl::unexpected(value.error());
+  return fallback;
+}
+
 std::string MetadataReader::textOr(std::string_view key, std::string_view fallback) {
   auto value = header_.strOr(prefix_ + std::string(key), std::string(fallback));
   if (value) return std::move(*value);

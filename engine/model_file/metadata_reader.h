@@ -22,6 +22,7 @@ class MetadataReader {
   // Finite numbers within [least, most].
   float real(std::string_view key, double least, double most);
   float realOr(std::string_view key, double fallback, double least, double most);
+  bool flagOr(std::string_view key, bool fallback);
   std::string textOr(std::string_view key, std::string_view fallback);
   bool has(std::string_view key) const { return header_.find(prefix_ + std::string(key)) != nullptr; }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,20 +13,23 @@
 namespace lemma {
 
 struct ModelPart {
-  std::string path;
+  std::string path;  // empty where the bytes were made while the model was opened
   std::span<const std::byte> bytes;
   std::shared_ptr<const void> owner;  // of the bytes
 };
 
 struct ModelFile {
-  uint32_t ggufVersion = 0;
+  uint32_t ggufVersion = 0;  // 0 = safetensors
   ModelHeader header;
   std::vector<ModelPart> parts;  // ModelTensor::part counts these
   uint64_t bytes = 0;            // of all files
   std::string id;                // content identity (content_id.h)
+  std::optional<Error> unfit;    // why this build can describe the model but not compute with it, where that is known
 };
 
-// Every command and program opens models through this. The error's sentence is led by the path.
+// Every command and program opens models through this: a GGUF file, the first file of a split one, a Hugging Face
+// folder, or a file of such a folder (config.json, model.safetensors.index.json, *.safetensors), which means all of it.
+// The error's sentence is led by the path of the file it is about.
 Result<ModelFile> openModel(const std::string& path);
 
 }  // namespace lemma

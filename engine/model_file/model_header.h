@@ -29,7 +29,7 @@ struct ModelHeader {
   std::vector<std::pair<std::string, GgufValue>> kv;  // in the file's order, keys unique
   std::vector<ModelTensor> tensors;                   // in the file's order, names unique
 
-  const GgufValue* find(std::string_view key) const;      // null = absent
+  const GgufValue* find(std::string_view key) const;       // null = absent
   const ModelTensor* tensor(std::string_view name) const;  // null = absent
 
   // Typed reads. An error names the key: notFound where it is absent, badValue where it is of another kind.
@@ -49,6 +49,9 @@ struct ModelHeader {
  private:
   std::vector<uint32_t> kvByName_, tensorsByName_;  // positions in kv and tensors, sorted by name
 };
+
+// Sizes {inputs, outputs} of the blocks that share a scale (BlockScales), of models stored in 8-bit floats. Not GGUF's.
+inline constexpr std::string_view kWeightBlockSize = "lemma.weight_block_size";
 
 // A name from a file made fit for a sentence: at most 64 bytes, printable ASCII, in quotation marks.
 std::string quotedName(std::string_view name);

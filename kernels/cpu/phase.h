@@ -90,9 +90,7 @@ struct RowOp {
   bool interleaved = false;
   int table = 0;  // rope
   Pool pools[2];  // kvWrite
-  const std::byte* embedding = nullptr;
-  Type embeddingType{};
-  int64_t embeddingRow = 0;
+  TensorView embedding;
 };
 
 struct RowPhase final : Phase {
@@ -143,6 +141,13 @@ struct Matrix {
   const FormatKernels* format = nullptr;  // F32's where rows are decoded first
   void (*decode)(const std::byte*, float*, int64_t) = nullptr;
   int64_t blockValues = 1, blockBytes = 1;
+  BlockScales scales;
+
+  // Values [from, from + count) of a row where `decode` is set, whole blocks.
+  void decodeRow(int64_t row, int64_t from, int64_t count, float* out) const {
+    decode(data + row * int64_t(rowBytes) + from / blockValues * blockBytes, out, count);
+    if (!scales.empty()) applyScales(scales, row, from, count, out);
+  }
 };
 
 struct Product {

@@ -185,7 +185,7 @@ void ProductPhase::multiplyFew(const Matrix& weight, const Piece& piece, const S
   for (int64_t n = 0; n < piece.n; n += kDecodedRows, a.out += kDecodedRows) {
     a.n = std::min(kDecodedRows, piece.n - n);
     for (int64_t i = 0; i < a.n; ++i) {
-      weight.decode(weight.data + (piece.n0 + n + i) * int64_t(weight.rowBytes), s.decoded + i * k, k);
+      weight.decodeRow(piece.n0 + n + i, 0, k, s.decoded + i * k);
     }
     weight.format->matVec(a);
   }
@@ -214,9 +214,7 @@ void ProductPhase::unpack(const Matrix& weight, const Piece& p, int64_t k0, int6
               .k = segment,
               .panel = panel};
   if (weight.decode) {
-    const int64_t from = k0 / weight.blockValues * weight.blockBytes;
-    for (int i = 0; i < a.n; ++i)
-      weight.decode(a.weights + i * int64_t(a.rowBytes) + from, s.decoded + i * segment, segment);
+    for (int i = 0; i < a.n; ++i) weight.decodeRow(p.n0 + i, k0, segment, s.decoded + i * segment);
     a.weights = reinterpret_cast<const std::byte*>(s.decoded);
     a.rowBytes = uint64_t(segment) * 4;
     a.k0 = 0;

@@ -121,8 +121,12 @@ class ProgramBuilder {
     }
     return nullptr;
   }
+  // Null where rows are decoded first.
+  const FormatKernels* kernelsFor(const TensorView& weight) const {
+    return weight.scales.empty() ? formatOf(weight.type) : nullptr;
+  }
   bool takesBytes(const Op& op) const {
-    const FormatKernels* f = formatOf(op.in[1].type);
+    const FormatKernels* f = kernelsFor(op.in[1]);
     return f && f->bytes;
   }
 
@@ -255,9 +259,7 @@ class ProgramBuilder {
     switch (op.kind) {
       case OpKind::embed:
         r.in[0] = {};
-        r.embedding = op.in[0].data();
-        r.embeddingType = op.in[0].type;
-        r.embeddingRow = op.in[0].nb[1];
+        r.embedding = op.in[0];
         break;
       case OpKind::rmsNorm:
         r.weight = floats(op.in[1]);
@@ -383,9 +385,10 @@ class ProgramBuilder {
                          .rowBytes = uint64_t(w.nb[1]),
                          .k = w.ne[0],
                          .n = w.ne[1],
-                         .format = formatOf(w.type),
+                         .format = kernelsFor(w),
                          .blockValues = type.block,
-                         .blockBytes = type.blockBytes},
+                         .blockBytes = type.blockBytes,
+                         .scales = w.scales},
               .out = rowsOf(op.out[0]),
               .residual = rowsOf(op.in[3]),
               .bias = floats(op.in[2])};

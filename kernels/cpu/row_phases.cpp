@@ -50,7 +50,7 @@ void RowPhase::run(const Run& run, int chunk, Worker&) const {
       float* const out = op.out.row(r);
       switch (op.kind) {
         case OpKind::embed:
-          typeInfo(op.embeddingType)->decode(op.embedding + step.tokens[r] * op.embeddingRow, out, op.out.width);
+          decodeRow(op.embedding, step.tokens[r], 0, op.out.width, out);
           break;
         case OpKind::selectRows:
           std::memmove(out, op.in[0].row(step.wantedRows[r]), size_t(op.out.width) * 4);

@@ -20,10 +20,10 @@ tl::unexpected<Error> outside(const Op& op, const char* what, int64_t value) {
               "op " + std::string(name(op.kind)) + ": " + what + " " + std::to_string(value) + " is outside its table");
 }
 
-// One row of a weight of any format as floats.
+// One whole row of a weight of any format as floats.
 void decodeRow(const TensorView& v, int64_t i, std::vector<float>& out) {
   out.resize(size_t(v.ne[0]));
-  typeInfo(v.type)->decode(v.data() + i * v.nb[1], out.data(), v.ne[0]);
+  lemma::decodeRow(v, i, 0, v.ne[0], out.data());
 }
 
 // Eight running sums, so that the compiler can keep several additions in flight; their order is fixed.
@@ -49,11 +49,10 @@ Result<std::byte*> kvSlot(const Op& op, const TensorView& pool, const StepData& 
 
 Result<void> embed(const Op& op, const StepData& step) {
   const TensorView& table = op.in[0];
-  const TypeInfo* type = typeInfo(table.type);
   for (int r = 0; r < step.rows; ++r) {
     const int32_t token = step.tokens[r];
     if (token < 0 || token >= table.ne[1]) return outside(op, "token", token);
-    type->decode(table.data() + token * table.nb[1], row(op.out[0], r), table.ne[0]);
+    lemma::decodeRow(table, token, 0, table.ne[0], row(op.out[0], r));
   }
   return {};
 }
