@@ -6,9 +6,9 @@
 #include <array>
 #include <optional>
 
-#include "engine/gguf/gguf_file.h"
 #include "engine/memory/kv_cache.h"
 #include "engine/memory/weights.h"
+#include "engine/model_file/model_file.h"
 #include "engine/model_info.h"
 #include "engine/models/model_arch.h"
 #include "engine/schedule/executor.h"
@@ -32,7 +32,7 @@ Result<Type> kvTypeOf(const std::string& name) {
   return fail(Err::badValue, "the cache type " + quotedName(name) + " is none of f16, q8_0 and f32");
 }
 
-Result<const ModelArch*> archOf(const GgufHeader& header) {
+Result<const ModelArch*> archOf(const ModelHeader& header) {
   LEMMA_TRY(name, header.str("general.architecture"));
   for (const ModelArch* arch : modelArchTable()) {
     if (arch->ggufName == name) return arch;
@@ -50,7 +50,7 @@ Result<std::unique_ptr<Backend>> makeBackend(const LoadOptions& options) {
 }
 
 // Null where the file has no tokenizer; a broken one is an error.
-Result<std::unique_ptr<Tokenizer>> loadTokenizer(const GgufHeader& header) {
+Result<std::unique_ptr<Tokenizer>> loadTokenizer(const ModelHeader& header) {
   auto tokenizer = Tokenizer::fromGguf(header);
   if (!tokenizer && tokenizer.error().code == Err::notFound) return nullptr;
   return tokenizer;
@@ -92,7 +92,7 @@ std::span<float> LogitsView::mutableRow(int i) const {
 }
 
 struct Model::Impl {
-  GgufFile file;
+  ModelFile file;
   ModelInfo info;
   std::string chatTemplate;
   std::unique_ptr<Tokenizer> tokenizer;
@@ -124,16 +124,11 @@ Model::~Model() = default;
 
 Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options,
                                            const std::function<void(LoadProgress)>& progress, std::stop_token stop) {
-  LEMMA_TRY(file, openGguf(options.path));
+  LEMMA_TRY(file, openModel(options.path));
   std::unique_ptr<Model> model(new Model);
   Impl& m = *model->impl_;
   m.file = std::move(file);
   const auto load = [&]() -> Result<void> {
-    LEMMA_TRY(parts, m.file.header.u64Or("split.count", 1));
-    if (parts > 1) {
-      return fail(Err::unsupported, "split.count is " + std::to_string(parts) +
-                                        ": the model lies in several files, which this build does not read together");
-    }
     LEMMA_TRY(tokenizer, loadTokenizer(m.file.header));
     LEMMA_TRY(chatTemplate, m.file.header.strOr("tokenizer.chat_template", ""));
     m.tokenizer = std::move(tokenizer);
@@ -156,6 +151,7 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
   if (options.context < 0)
     return fail(Err::badValue, "the context cannot be " + std::to_string(options.context) + " tokens");
   LEMMA_TRY(kvType, kvTypeOf(options.kvType));
+  if (file.unfit) return tl::unexpected(*file.unfit);
   LEMMA_TRY(arch, archOf(file.header));
   LEMMA_TRY(numbers, arch->readHparams(file.header));
   hparams = numbers;
@@ -185,7 +181,7 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
   const Placement everythingThere{std::vector<int>(size_t(hparams.layers) + 2, 0)};
   executor = std::make_unique<Executor>(*graph, hparams, std::move(devices), everythingThere, maxRows);
   uint64_t done = 0, total = 0;
-  for (const GgufTensor& t : file.header.tensors) total += t.bytes;
+  for (const ModelTensor& t : file.header.tensors) total += t.bytes;
   LEMMA_CHECK(executor->prepare(layout, [&](uint64_t bytes) -> Result<void> {
     if (stop.stop_requested()) return fail(Err::cancelled, "loading was cancelled");
     done = std::min(total, done + bytes);
@@ -201,7 +197,7 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
 }
 
 const ModelInfo& Model::info() const { return impl_->info; }
-const GgufHeader& Model::header() const { return impl_->file.header; }
+const ModelHeader& Model::header() const { return impl_->file.header; }
 const Tokenizer* Model::tokenizer() const { return impl_->tokenizer.get(); }
 const std::string& Model::chatTemplateSource() const { return impl_->chatTemplate; }
 std::string_view Model::weightName(const TensorView& weight) const {

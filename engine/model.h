@@ -19,7 +19,7 @@ namespace lemma {
 class Tokenizer;
 class ChatTemplate;
 class KvCache;
-struct GgufHeader;
+struct ModelHeader;
 
 // One forward pass: structure of arrays; rows of several sequences may mix. Positions of a sequence follow on
 // without gaps from what its cache holds.
@@ -48,7 +48,7 @@ class Model {
   ~Model();
 
   const ModelInfo& info() const;
-  const GgufHeader& header() const;
+  const ModelHeader& header() const;
   const Tokenizer* tokenizer() const;                           // null where the file has none
   const std::string& chatTemplateSource() const;                // empty where the file has none
   std::string_view weightName(const TensorView& weight) const;  // empty where it is none of this model's

@@ -5,30 +5,30 @@
 #include <limits>
 #include <map>
 
-#include "engine/gguf/content_id.h"
-#include "engine/gguf/parameter_count.h"
+#include "engine/model_file/content_id.h"
+#include "engine/model_file/parameter_count.h"
 #include "engine/text/think_tags.h"
 #include "engine/tokenizer/tokenizer.h"
 
 namespace lemma {
 namespace {
 
-std::string text(const GgufHeader& h, std::string_view key) {
+std::string text(const ModelHeader& h, std::string_view key) {
   const GgufValue* value = h.find(key);
   return std::string(value ? value->asString().value_or("") : "");
 }
 
 // A description only: what is absent, or no sensible number, is 0.
-int whole(const GgufHeader& h, const std::string& key) {
+int whole(const ModelHeader& h, const std::string& key) {
   const GgufValue* value = h.find(key);
   const uint64_t n = value ? value->asU64().value_or(0) : 0;
   return n <= uint64_t(std::numeric_limits<int>::max()) ? int(n) : 0;
 }
 
 // The type that takes most of the file's bytes.
-std::string quantisation(const GgufHeader& h) {
+std::string quantisation(const ModelHeader& h) {
   std::map<Type, uint64_t> bytes;
-  for (const GgufTensor& t : h.tensors) bytes[t.type] += t.bytes;
+  for (const ModelTensor& t : h.tensors) bytes[t.type] += t.bytes;
   if (bytes.empty()) return "";
   const auto most =
       std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
@@ -45,7 +45,7 @@ bool knowsThoughts(const std::string& chatTemplate, const Tokenizer* tokenizer) 
 }
 
 // Sampling that the model's makers advise (general.sampling.*); numbers outside their range are not taken.
-SamplerSettings recommendedSampling(const GgufHeader& h) {
+SamplerSettings recommendedSampling(const ModelHeader& h) {
   SamplerSettings s;
   const auto take = [&](const char* key, double least, double most, auto& into) {
     const GgufValue* value = h.find(std::string("general.sampling.") + key);
@@ -63,25 +63,25 @@ SamplerSettings recommendedSampling(const GgufHeader& h) {
 
 }  // namespace
 
-ModelInfo describeModel(const std::string& path, const GgufFile& file, const Tokenizer* tokenizer) {
-  const GgufHeader& h = file.header;
+ModelInfo describeModel(const std::string& path, const ModelFile& file, const Tokenizer* tokenizer) {
+  const ModelHeader& h = file.header;
   const ParameterCount parameters = countParameters(h);
   const std::string chatTemplate = text(h, "tokenizer.chat_template");
   ModelInfo info;
-  info.id = contentId(h, file.file->bytes());
+  info.id = file.id;
   info.path = path;
   info.name = text(h, "general.name");
   if (info.name.empty()) info.name = path.substr(path.find_last_of('/') + 1);
   info.architecture = text(h, "general.architecture");
   info.licence = text(h, "general.license");
   info.quantisation = quantisation(h);
-  info.fileBytes = h.fileBytes;
+  info.fileBytes = file.bytes;
   info.parameters = parameters.all;
   info.activeParameters = parameters.active;
   info.contextTrained = whole(h, info.architecture + ".context_length");
   info.layers = whole(h, info.architecture + ".block_count");
   info.embedding = whole(h, info.architecture + ".embedding_length");
-  const GgufTensor* table = h.tensor("token_embd.weight");
+  const ModelTensor* table = h.tensor("token_embd.weight");
   info.vocabulary = table && table->ne[1] <= std::numeric_limits<int>::max() ? int(table->ne[1])
                     : tokenizer                                              ? tokenizer->size()
                                                                              : 0;

@@ -2,13 +2,13 @@
 #pragma once
 
 #include "engine/api/types.h"
-#include "engine/gguf/gguf_file.h"
+#include "engine/model_file/model_file.h"
 
 namespace lemma {
 
 class Tokenizer;
 
 // `tokenizer` may be null. contextSize is left 0: it is chosen when a model is loaded.
-ModelInfo describeModel(const std::string& path, const GgufFile& file, const Tokenizer* tokenizer);
+ModelInfo describeModel(const std::string& path, const ModelFile& file, const Tokenizer* tokenizer);
 
 }  // namespace lemma

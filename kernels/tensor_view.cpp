@@ -1,6 +1,7 @@
 #include "kernels/api/tensor_view.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace lemma {
 
@@ -20,7 +21,25 @@ TensorView planeOf(const TensorView& v, int64_t i) {
   one.off += uint64_t(i) * uint64_t(v.nb[2]);
   one.rank = 2;
   one.ne[2] = 1;
+  if (!v.scales.empty()) one.scales.firstRow += i * (v.nb[2] / v.nb[1]);
   return one;
+}
+
+void decodeRow(const TensorView& weight, int64_t row, int64_t first, int64_t n, float* out) {
+  const TypeInfo& type = *typeInfo(weight.type);
+  type.decode(weight.data() + row * weight.nb[1] + first / type.block * type.blockBytes, out, n);
+  if (!weight.scales.empty()) applyScales(weight.scales, row, first, n, out);
+}
+
+void applyScales(const BlockScales& scales, int64_t row, int64_t first, int64_t n, float* values) {
+  const std::byte* const rowOfScales =
+      scales.buf.host + scales.off + (row + scales.firstRow) / scales.out * scales.rowBytes;
+  for (int64_t i = 0; i < n;) {
+    const int64_t block = (first + i) / scales.in;
+    float scale;
+    std::memcpy(&scale, rowOfScales + block * int64_t(sizeof(scale)), sizeof(scale));
+    for (const int64_t end = std::min(n, (block + 1) * scales.in - first); i < end; ++i) values[i] *= scale;
+  }
 }
 
 }  // namespace lemma

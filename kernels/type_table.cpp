@@ -5,6 +5,7 @@
 #include "kernels/quant/bf16.h"
 #include "kernels/quant/f16.h"
 #include "kernels/quant/f32.h"
+#include "kernels/quant/f8_e4m3.h"
 #include "kernels/quant/iq1_m.h"
 #include "kernels/quant/iq1_s.h"
 #include "kernels/quant/iq2_s.h"
@@ -79,6 +80,7 @@ constexpr TypeInfo kTypes[] = {
     weights<F32>(Type::F32, "F32"),
     weights<F16>(Type::F16, "F16"),
     weights<BF16>(Type::BF16, "BF16"),
+    weights<F8_E4M3>(Type::F8_E4M3, "F8_E4M3"),
     weights<Q8_0>(Type::Q8_0, "Q8_0"),
     searched<Q4_0, encode::q4_0>(Type::Q4_0, "Q4_0"),
     searched<Q4_1, encode::q4_1>(Type::Q4_1, "Q4_1"),
@@ -103,6 +105,7 @@ constexpr TypeInfo kTypes[] = {
     weights<MXFP4>(Type::MXFP4, "MXFP4"),
     searched<NVFP4, encode::nvfp4>(Type::NVFP4, "NVFP4"),
     plain(Type::I8, "I8", 1),
+    plain(Type::U8, "U8", 1),
     plain(Type::I16, "I16", 2),
     plain(Type::I32, "I32", 4),
     plain(Type::I64, "I64", 8),

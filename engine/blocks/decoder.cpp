@@ -96,7 +96,7 @@ class Decoder final : public ModelGraph {
 
 }  // namespace
 
-Result<Hparams> readDenseHparams(const GgufHeader& header, std::string_view prefix, RopeStyle style) {
+Result<Hparams> readDenseHparams(const ModelHeader& header, std::string_view prefix, RopeStyle style) {
   MetadataReader r(header, prefix);
   Hparams h = readDecoderHparams(r);
   h.rope = readRope(r, h, style);

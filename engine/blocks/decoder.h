@@ -21,7 +21,7 @@ struct DecoderForm {
 };
 
 // Keys below `prefix`, the architecture's name; refuses experts.
-Result<Hparams> readDenseHparams(const GgufHeader& header, std::string_view prefix, RopeStyle style);
+Result<Hparams> readDenseHparams(const ModelHeader& header, std::string_view prefix, RopeStyle style);
 
 Result<std::unique_ptr<ModelGraph>> bindDecoder(const Hparams& h, const DecoderForm& form, WeightStore& weights);
 

@@ -79,6 +79,7 @@ RopeParams readRope(MetadataReader& r, const Hparams& h, RopeStyle style) {
   RopeParams rope{.style = style};
   rope.dims = r.wholeOr("rope.dimension_count", h.headDim, 2, hparam_limits::kHeadDim);
   rope.base = r.realOr("rope.freq_base", 10000, 1, 1e12);
+  if (r.flagOr("rope.half_split", false)) rope.style = RopeStyle::halfSplit;
   r.require(rope.dims % 2 == 0 && rope.dims <= h.headDim, Err::badValue, "rope.dimension_count",
             "is odd or larger than a head");
   rope.magnitude = r.realOr("rope.scaling.attn_factor", 1, 1e-3, 1e3);
@@ -98,8 +99,8 @@ RopeParams readRope(MetadataReader& r, const Hparams& h, RopeStyle style) {
   return rope;
 }
 
-Result<int> readVocabulary(const GgufHeader& header) {
-  const GgufTensor* table = header.tensor("token_embd.weight");
+Result<int> readVocabulary(const ModelHeader& header) {
+  const ModelTensor* table = header.tensor("token_embd.weight");
   if (!table) return fail(Err::notFound, "the tensor token_embd.weight is missing");
   if (table->ne[1] < 1 || table->ne[1] > hparam_limits::kVocabulary) {
     return fail(Err::badValue, "the tensor token_embd.weight has " + std::to_string(table->ne[1]) +

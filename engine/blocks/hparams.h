@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "engine/gguf/metadata_reader.h"
+#include "engine/model_file/metadata_reader.h"
 #include "kernels/api/op.h"
 
 namespace lemma {
@@ -93,10 +93,12 @@ Hparams readDecoderHparams(MetadataReader& r);
 // expert_*: how many, which are chosen, how they are weighted. `normalise` where the file does not say.
 ExpertParams readExperts(MetadataReader& r, bool normalise);
 
-// rope.*: dims of at most h.headDim, base, scaling by whichever of the methods that GGUF names.
+// rope.*: dims of at most h.headDim, base, scaling by whichever of the methods that GGUF names. rope.half_split
+// overrules `style`: safetensors of Llama have their queries and keys in halves, where GGUF has the same rows
+// interleaved.
 RopeParams readRope(MetadataReader& r, const Hparams& h, RopeStyle style);
 
 // Rows of token_embd.weight: a file need not say its vocabulary's size in metadata.
-Result<int> readVocabulary(const GgufHeader& header);
+Result<int> readVocabulary(const ModelHeader& header);
 
 }  // namespace lemma

@@ -18,6 +18,7 @@ TensorView rowsOfHeads(const TensorView& all, int64_t heads, int64_t from, int64
   TensorView v = all;
   const int64_t perHead = all.ne[1] / heads;
   v.off += uint64_t(from * all.nb[1]);
+  v.scales.firstRow += from;
   v.rank = 3;
   v.ne = {all.ne[0], count, heads, 1};
   v.nb[2] = perHead * all.nb[1];

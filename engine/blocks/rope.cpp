@@ -22,7 +22,7 @@ float yarnKeeps(const RopeParams& rope, int64_t i) {
 
 constexpr const char* kPlainFactors = "rope_freqs.weight";
 
-std::string factorsName(const RopeParams& rope, const GgufHeader& header, int context) {
+std::string factorsName(const RopeParams& rope, const ModelHeader& header, int context) {
   const std::string longer = "rope_factors_long.weight", shorter = "rope_factors_short.weight";
   if (!rope.longRope && !header.tensor(longer) && !header.tensor(shorter)) return kPlainFactors;
   return context > rope.originalContext ? longer : shorter;

@@ -5,7 +5,7 @@
 #include <limits>
 #include <numeric>
 
-#include "engine/gguf/checked.h"
+#include "engine/model_file/checked.h"
 
 static_assert(std::endian::native == std::endian::little, "GGUF is read in the machine's own byte order");
 
@@ -163,10 +163,10 @@ Result<void> readAlignment(GgufHeader& header) {
 }
 
 // Shape and type of one tensor; its offset stays relative to the data section until the table's end is known.
-Result<GgufTensor> readTensor(Cursor& in, const std::string& nth) {
+Result<ModelTensor> readTensor(Cursor& in, const std::string& nth) {
   LEMMA_TRY(rawName, in.string(kTensorNameBytes, nth));
   if (rawName.empty()) return fail(Err::badValue, nth + " has an empty name");
-  GgufTensor tensor;
+  ModelTensor tensor;
   tensor.name = text(rawName);
   const std::string where = "the tensor " + quotedName(tensor.name);
   LEMMA_TRY(rank, in.read<uint32_t>(where));
@@ -186,7 +186,7 @@ Result<GgufTensor> readTensor(Cursor& in, const std::string& nth) {
   LEMMA_TRY(offset, in.read<uint64_t>(where));
   tensor.type = Type(type);
   tensor.offset = offset;
-  const TypeInfo* info = typeInfo(tensor.type);
+  const TypeInfo* info = isGgufType(tensor.type) ? typeInfo(tensor.type) : nullptr;
   if (!info)
     return fail(Err::unsupported, where + " has the type number " + std::to_string(type) + ", which is not known");
 
@@ -227,7 +227,7 @@ Result<void> placeTensors(GgufHeader& header) {
   const auto data = checkedAlignUp(header.headerBytes, header.alignment);
   if (!data || *data > header.fileBytes) return fail(Err::truncated, "the file ends before its tensor data");
   header.dataOffset = *data;
-  for (GgufTensor& tensor : header.tensors) {
+  for (ModelTensor& tensor : header.tensors) {
     const std::string where = "the tensor " + quotedName(tensor.name);
     if (tensor.offset % header.alignment != 0) {
       return fail(Err::badValue, where + " starts at " + std::to_string(tensor.offset) +
@@ -246,36 +246,14 @@ Result<void> placeTensors(GgufHeader& header) {
   const auto& tensors = header.tensors;
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return tensors[a].offset < tensors[b].offset; });
   for (size_t i = 1; i < order.size(); ++i) {
-    const GgufTensor& before = tensors[order[i - 1]];
-    const GgufTensor& after = tensors[order[i]];
+    const ModelTensor& before = tensors[order[i - 1]];
+    const ModelTensor& after = tensors[order[i]];
     if (before.offset + before.bytes > after.offset) {
       return fail(Err::badValue,
                   "the tensors " + quotedName(before.name) + " and " + quotedName(after.name) + " overlap");
     }
   }
   return {};
-}
-
-// Positions sorted by name; a name that occurs twice is an error.
-template <class Names>
-Result<std::vector<uint32_t>> sortedByName(size_t count, std::string_view kind, const Names& nameOf) {
-  std::vector<uint32_t> order(count);
-  std::iota(order.begin(), order.end(), 0u);
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return nameOf(a) < nameOf(b); });
-  for (size_t i = 1; i < count; ++i) {
-    if (nameOf(order[i]) == nameOf(order[i - 1])) {
-      return fail(Err::badValue, "the " + std::string(kind) + " " + quotedName(nameOf(order[i])) + " occurs twice");
-    }
-  }
-  return order;
-}
-
-template <class Names>
-std::optional<uint32_t> findSorted(const std::vector<uint32_t>& order, std::string_view wanted, const Names& nameOf) {
-  const auto it = std::lower_bound(order.begin(), order.end(), wanted,
-                                   [&](uint32_t i, std::string_view w) { return nameOf(i) < w; });
-  if (it == order.end() || nameOf(*it) != wanted) return std::nullopt;
-  return *it;
 }
 
 Result<void> checkVersion(uint32_t version) {
@@ -288,14 +266,6 @@ Result<void> checkVersion(uint32_t version) {
 }
 
 }  // namespace
-
-std::string quotedName(std::string_view name) {
-  constexpr size_t kMost = 64;
-  std::string out = "\"";
-  for (const char c : name.substr(0, kMost)) out += (c < 0x20 || c > 0x7e) ? '?' : c;
-  if (name.size() > kMost) out += "...";
-  return out + "\"";
-}
 
 Result<GgufHeader> parseGguf(std::span<const std::byte> bytes, uint64_t fileBytes) {
   Cursor in(bytes);
@@ -317,27 +287,13 @@ Result<GgufHeader> parseGguf(std::span<const std::byte> bytes, uint64_t fileByte
                                    std::to_string(kKeyValues) + " allowed");
   }
   LEMMA_CHECK(readKeyValues(in, keyValues, header));
-  LEMMA_TRY(kvOrder,
-            sortedByName(header.kv.size(), "key", [&](uint32_t i) { return std::string_view(header.kv[i].first); }));
-  header.kvByName = std::move(kvOrder);
+  LEMMA_CHECK(header.indexKeys());
   LEMMA_CHECK(readAlignment(header));
   LEMMA_CHECK(readTensorTable(in, tensors, header));
-  LEMMA_TRY(tensorOrder, sortedByName(header.tensors.size(), "tensor",
-                                      [&](uint32_t i) { return std::string_view(header.tensors[i].name); }));
-  header.tensorsByName = std::move(tensorOrder);
+  LEMMA_CHECK(header.indexTensors());
   header.headerBytes = in.at();
   LEMMA_CHECK(placeTensors(header));
   return header;
-}
-
-const GgufValue* GgufHeader::find(std::string_view key) const {
-  const auto at = findSorted(kvByName, key, [&](uint32_t i) { return std::string_view(kv[i].first); });
-  return at ? &kv[*at].second : nullptr;
-}
-
-const GgufTensor* GgufHeader::tensor(std::string_view name) const {
-  const auto at = findSorted(tensorsByName, name, [&](uint32_t i) { return std::string_view(tensors[i].name); });
-  return at ? &tensors[*at] : nullptr;
 }
 
 }  // namespace lemma

@@ -1,21 +1,14 @@
-// A GGUF file on disk: its mapping and its parsed header, kept together because header values are views into it.
-// Immutable, any thread.
+// GGUF on disk as a ModelFile: one file, or a split of several (keys split.count, split.no, split.tensors.count) that
+// is opened by its first, NAME-00001-of-0000N.gguf. Pure function of the files, any thread.
 #pragma once
 
-#include <memory>
 #include <string>
 
-#include "engine/gguf/gguf.h"
-#include "engine/gguf/mapped_file.h"
+#include "engine/model_file/model_file.h"
 
 namespace lemma {
 
-struct GgufFile {
-  std::shared_ptr<MappedFile> file;
-  GgufHeader header;
-};
-
-// Errors are those of MappedFile::open and parseGguf, the sentence led by the path.
-Result<GgufFile> openGguf(const std::string& path);
+// Errors are those of MappedFile::open and parseGguf, the sentence led by the path of the file it is about.
+Result<ModelFile> openGguf(const std::string& path);
 
 }  // namespace lemma

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstring>
 #include <string>
 
 namespace lemma {
@@ -16,7 +18,7 @@ std::string shapeText(std::span<const int64_t> ne) {
 }  // namespace
 
 Result<TensorView> WeightStore::require(std::string_view name, std::initializer_list<int64_t> shape) const {
-  const GgufTensor* t = file_.header.tensor(name);
+  const ModelTensor* t = file_.header.tensor(name);
   if (!t) return fail(Err::notFound, "the tensor " + quotedName(name) + " is missing");
   std::array<int64_t, 4> want{1, 1, 1, 1};
   std::copy(shape.begin(), shape.end(), want.begin());
@@ -31,16 +33,53 @@ Result<TensorView> WeightStore::require(std::string_view name, std::initializer_
     return fail(Err::unsupported,
                 "the tensor " + quotedName(name) + " has the type " + which + ", which this build cannot compute with");
   }
-  const std::span<const std::byte> bytes = file_.file->bytes();
+  LEMMA_TRY(buffer, bufferOf(*t));
+  TensorView view = contiguous(buffer, t->offset, t->type, {want[0], want[1], want[2], want[3]});
+  view.rank = int(shape.size());
+  if (t->type == Type::F8_E4M3 && file_.header.find(kWeightBlockSize)) {
+    LEMMA_TRY(scales, scalesOf(*t));
+    view.scales = scales;
+  }
+  return view;
+}
+
+Result<BufferRef> WeightStore::bufferOf(const ModelTensor& t) const {
+  const ModelPart& part = file_.parts[t.part];
   // The parser held the table against the file's size; this holds it against what is mapped now.
-  if (t->offset > bytes.size() || t->bytes > bytes.size() - t->offset) {
-    return fail(Err::truncated, "the tensor " + quotedName(name) + " goes beyond the end of the file");
+  if (t.offset > part.bytes.size() || t.bytes > part.bytes.size() - t.offset) {
+    return fail(Err::truncated, "the tensor " + quotedName(t.name) + " goes beyond the end of the file");
   }
   // Views are not const; Space::mapped says that nobody may write here, and the pages enforce it.
-  const BufferRef mapped{.space = Space::mapped, .bytes = bytes.size(), .host = const_cast<std::byte*>(bytes.data())};
-  TensorView view = contiguous(mapped, t->offset, t->type, {want[0], want[1], want[2], want[3]});
-  view.rank = int(shape.size());
-  return view;
+  return BufferRef{.space = part.path.empty() ? Space::host : Space::mapped,
+                   .bytes = part.bytes.size(),
+                   .host = const_cast<std::byte*>(part.bytes.data())};
+}
+
+// NAME_scale_inv, of one number a block.
+Result<BlockScales> WeightStore::scalesOf(const ModelTensor& t) const {
+  const auto block = file_.header.find(kWeightBlockSize)->asI32Array();
+  if (!block || block->size() != 2 || (*block)[0] < 1 || (*block)[1] < 1) {
+    return fail(Err::badValue, "the key " + quotedName(kWeightBlockSize) + " is not two sizes");
+  }
+  const int32_t in = (*block)[0], out = (*block)[1];
+  const std::string name = t.name + "_scale_inv";
+  const ModelTensor* s = file_.header.tensor(name);
+  if (!s) return fail(Err::notFound, "the tensor " + quotedName(name) + " is missing");
+  const std::array<int64_t, 4> want{(t.ne[0] + in - 1) / in, (t.ne[1] + out - 1) / out, 1, 1};
+  if (s->type != Type::F32 || s->ne != want || t.ne[2] != 1 || t.ne[3] != 1) {
+    return fail(Err::badValue, "the tensor " + quotedName(name) + " is not F32 of " + shapeText({want.data(), 2}) +
+                                   ", one for each block of " + shapeText(std::array<int64_t, 2>{in, out}));
+  }
+  LEMMA_TRY(buffer, bufferOf(*s));
+  for (int64_t i = 0; i < want[0] * want[1]; ++i) {
+    float scale;
+    std::memcpy(&scale, buffer.host + s->offset + uint64_t(i) * sizeof(scale), sizeof(scale));
+    if (!std::isfinite(scale)) {
+      return fail(Err::badValue, "the tensor " + quotedName(name) + " holds a scale that is not a finite number");
+    }
+  }
+  return BlockScales{
+      .buf = buffer, .off = s->offset, .rowBytes = want[0] * int64_t(sizeof(float)), .in = in, .out = out};
 }
 
 Result<TensorView> WeightStore::optional(std::string_view name, std::initializer_list<int64_t> shape) const {
@@ -57,8 +96,9 @@ Result<std::shared_ptr<const ExpertSet>> WeightStore::requireExperts(std::string
 }
 
 std::string_view WeightStore::nameOf(const TensorView& weight) const {
-  if (weight.buf.host != file_.file->bytes().data()) return {};
-  const auto it = std::ranges::find(file_.header.tensors, weight.off, &GgufTensor::offset);
+  const auto it = std::ranges::find_if(file_.header.tensors, [&](const ModelTensor& t) {
+    return t.offset == weight.off && file_.parts[t.part].bytes.data() == weight.buf.host;
+  });
   return it == file_.header.tensors.end() ? std::string_view() : std::string_view(it->name);
 }
 

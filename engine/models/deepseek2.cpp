@@ -13,7 +13,7 @@
 namespace lemma {
 namespace {
 
-Result<Hparams> readHparams(const GgufHeader& header) {
+Result<Hparams> readHparams(const ModelHeader& header) {
   namespace limit = hparam_limits;
   MetadataReader r(header, "deepseek2");
   Hparams h = readDecoderHparams(r);

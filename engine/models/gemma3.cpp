@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kLayersOf27b = 62;
 
-Result<Hparams> readHparams(const GgufHeader& header) {
+Result<Hparams> readHparams(const ModelHeader& header) {
   LEMMA_TRY(h, readDenseHparams(header, "gemma3", RopeStyle::halfSplit));
   MetadataReader r(header, "gemma3");
   h.embeddingScale = std::sqrt(float(h.embedding));

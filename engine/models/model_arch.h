@@ -17,7 +17,7 @@ class WeightStore;
 
 struct ModelArch {
   std::string_view ggufName;  // general.architecture
-  Result<Hparams> (*readHparams)(const GgufHeader& header);
+  Result<Hparams> (*readHparams)(const ModelHeader& header);
   // Finds every tensor and checks its shape; the error names the tensor.
   Result<std::unique_ptr<ModelGraph>> (*bind)(const Hparams& hparams, WeightStore& weights);
 };

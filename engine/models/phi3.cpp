@@ -7,7 +7,7 @@
 namespace lemma {
 namespace {
 
-Result<Hparams> readHparams(const GgufHeader& header) {
+Result<Hparams> readHparams(const ModelHeader& header) {
   LEMMA_TRY(h, readDenseHparams(header, "phi3", RopeStyle::halfSplit));
   MetadataReader r(header, "phi3");
   h.window = r.wholeOr("attention.sliding_window", 0, 0, hparam_limits::kContext);

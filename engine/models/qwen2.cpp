@@ -6,7 +6,7 @@
 namespace lemma {
 namespace {
 
-Result<Hparams> readHparams(const GgufHeader& header) {
+Result<Hparams> readHparams(const ModelHeader& header) {
   return readDenseHparams(header, "qwen2", RopeStyle::halfSplit);
 }
 

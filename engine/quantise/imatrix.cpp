@@ -13,10 +13,10 @@ namespace {
 constexpr std::string_view kSums = ".in_sum2", kCounts = ".counts";
 
 // Numbers of an F32 tensor, each finite and not negative.
-Result<std::vector<float>> numbers(const GgufFile& file, const GgufTensor& t) {
+Result<std::vector<float>> numbers(const ModelFile& file, const ModelTensor& t) {
   if (t.type != Type::F32) return fail(Err::badValue, "the tensor " + quotedName(t.name) + " is not F32");
   std::vector<float> out(size_t(t.bytes / sizeof(float)));
-  std::memcpy(out.data(), file.file->bytes().data() + t.offset, out.size() * sizeof(float));
+  std::memcpy(out.data(), file.parts[t.part].bytes.data() + t.offset, out.size() * sizeof(float));
   for (const float x : out) {
     if (!(x >= 0) || std::isinf(x)) {
       return fail(Err::badValue, "the tensor " + quotedName(t.name) + " holds a number that is no sum of squares");
@@ -25,8 +25,8 @@ Result<std::vector<float>> numbers(const GgufFile& file, const GgufTensor& t) {
   return out;
 }
 
-Result<Imatrix> read(const GgufFile& file) {
-  const GgufHeader& h = file.header;
+Result<Imatrix> read(const ModelFile& file) {
+  const ModelHeader& h = file.header;
   LEMMA_TRY(type, h.strOr("general.type", ""));
   if (type != "imatrix") {
     return fail(Err::badMagic, "the file is no importance matrix: general.type is " + quotedName(type));
@@ -41,10 +41,10 @@ Result<Imatrix> read(const GgufFile& file) {
       for (const std::string_view name : *names) out.datasets.emplace_back(name);
     }
   }
-  for (const GgufTensor& t : h.tensors) {
+  for (const ModelTensor& t : h.tensors) {
     if (!t.name.ends_with(kSums)) continue;
     const std::string name = t.name.substr(0, t.name.size() - kSums.size());
-    const GgufTensor* counts = h.tensor(name + std::string(kCounts));
+    const ModelTensor* counts = h.tensor(name + std::string(kCounts));
     if (!counts) return fail(Err::notFound, "the tensor " + quotedName(name + std::string(kCounts)) + " is missing");
     Imatrix::Entry entry{.columns = t.ne[0]};
     LEMMA_TRY(sums, numbers(file, t));

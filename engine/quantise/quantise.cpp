@@ -8,8 +8,8 @@
 #include <new>
 #include <thread>
 
-#include "engine/gguf/content_id.h"
 #include "engine/gguf/gguf_output.h"
+#include "engine/model_file/content_id.h"
 #include "engine/quantise/journal.h"
 #include "engine/quantise/output_file.h"
 
@@ -22,9 +22,9 @@ constexpr auto kTellEvery = std::chrono::milliseconds(100);
 // Raised where an encoder or a recipe comes to write other bytes, so that old parts are not gone on with.
 constexpr std::string_view kWriterVersion = "lemma-quantise-1";
 
-uint64_t valuesOf(const GgufTensor& t) { return uint64_t(t.ne[0] * t.ne[1] * t.ne[2] * t.ne[3]); }
+uint64_t valuesOf(const ModelTensor& t) { return uint64_t(t.ne[0] * t.ne[1] * t.ne[2] * t.ne[3]); }
 
-GgufOutput headerOf(const GgufHeader& from, const QuantiseOptions& options, std::span<const Type> types) {
+GgufOutput headerOf(const ModelHeader& from, const QuantiseOptions& options, std::span<const Type> types) {
   GgufOutput out;
   const auto ours = [](std::string_view key) {
     return key == "general.file_type" || key == "general.quantization_version" || key.starts_with("split.") ||
@@ -42,7 +42,7 @@ GgufOutput headerOf(const GgufHeader& from, const QuantiseOptions& options, std:
     out.u32("quantize.imatrix.chunks_count", options.imatrix->chunks);
   }
   for (size_t i = 0; i < types.size(); ++i) {
-    const GgufTensor& t = from.tensors[i];
+    const ModelTensor& t = from.tensors[i];
     out.tensor(t.name, types[i], t.rank, t.ne);
   }
   return out;
@@ -51,7 +51,7 @@ GgufOutput headerOf(const GgufHeader& from, const QuantiseOptions& options, std:
 // One tensor, by all workers together: each takes some rows, decodes, encodes and writes them where they belong.
 class TensorWork {
  public:
-  TensorWork(const GgufTensor& t, Type to, std::span<const std::byte> bytes, const Imatrix* imatrix,
+  TensorWork(const ModelTensor& t, Type to, std::span<const std::byte> bytes, const Imatrix* imatrix,
              const OutputFile& file, uint64_t offset, const CancelFlag& cancel)
       : t_(t),
         bytes_(bytes),
@@ -128,7 +128,7 @@ class TensorWork {
     return file_.write(at, blocks);
   }
 
-  const GgufTensor& t_;
+  const ModelTensor& t_;
   const std::span<const std::byte> bytes_;
   const TypeInfo &from_, &to_;
   const OutputFile& file_;
@@ -143,8 +143,8 @@ class TensorWork {
   Result<void> status_;  // by mutex_
 };
 
-Result<void> checkImatrix(const GgufHeader& header, const Imatrix& imatrix) {
-  for (const GgufTensor& t : header.tensors) {
+Result<void> checkImatrix(const ModelHeader& header, const Imatrix& imatrix) {
+  for (const ModelTensor& t : header.tensors) {
     const auto it = imatrix.entries.find(t.name);
     if (it == imatrix.entries.end()) continue;
     const Imatrix::Entry& e = it->second;
@@ -185,13 +185,14 @@ class Quantising {
   Result<Quantised> run() {
     LEMMA_TRY(types, chooseTypes(header_, options_.recipe, options_.rules));
     if (options_.imatrix) LEMMA_CHECK(checkImatrix(header_, *options_.imatrix));
-    for (const GgufTensor& t : header_.tensors) told_.total += valuesOf(t);
-    const GgufOutput::Layout layout = headerOf(header_, options_, types).layout(header_.alignment);
+    for (const ModelTensor& t : header_.tensors) told_.total += valuesOf(t);
+    const GgufOutput::Layout layout =
+        headerOf(header_, options_, types).layout(uint32_t(header_.u64Or("general.alignment", 32).value_or(32)));
     for (size_t i = 0; i < types.size(); ++i) {
-      const GgufTensor& t = header_.tensors[i];
+      const ModelTensor& t = header_.tensors[i];
       report_.tensors.push_back({t.name, t.type, types[i], t.bytes, layout.bytes[i]});
     }
-    report_.bytesFrom = header_.fileBytes;
+    report_.bytesFrom = source_.fileBytes;
     report_.bytesTo = layout.fileBytes;
 
     const std::string work = workId(source_, options_, layout.header);
@@ -229,7 +230,7 @@ class Quantising {
   }
 
   Result<void> tensor(size_t i, Type to, const OutputFile& file, uint64_t offset) {
-    const GgufTensor& t = header_.tensors[i];
+    const ModelTensor& t = header_.tensors[i];
     const std::span<const std::byte> bytes = source_.bytes(t);
     if (bytes.size() < t.bytes) {
       return fail(Err::truncated, "the tensor " + quotedName(t.name) + " goes beyond the end of the file");
@@ -261,7 +262,7 @@ class Quantising {
   }
 
   const QuantiseSource& source_;
-  const GgufHeader& header_;
+  const ModelHeader& header_;
   const std::string out_;
   const QuantiseOptions& options_;
   const std::function<void(const QuantiseProgress&)>& progress_;

@@ -16,9 +16,10 @@ namespace lemma {
 
 // A model to read from: its header, and where the bytes of each tensor lie. Both outlive the work.
 struct QuantiseSource {
-  const GgufHeader* header = nullptr;
+  const ModelHeader* header = nullptr;
+  uint64_t fileBytes = 0;
   std::string id;  // changes with the content (contentId)
-  std::function<std::span<const std::byte>(const GgufTensor&)> bytes;
+  std::function<std::span<const std::byte>(const ModelTensor&)> bytes;
 };
 
 struct QuantiseOptions {

@@ -137,7 +137,7 @@ Type fitting(Type type, int64_t columns) {
 bool isFloat(Type t) { return t == Type::F32 || t == Type::F16 || t == Type::BF16; }
 
 // Matrices that pick experts decide more than they weigh; tensors that are no weight have meanings of their own.
-bool staysAsIs(const GgufTensor& t) {
+bool staysAsIs(const ModelTensor& t) {
   const TypeInfo* info = typeInfo(t.type);
   return !info || !info->decode || !t.name.ends_with(".weight") || t.name.find("ffn_gate_inp") != std::string::npos ||
          t.name.find("_norm.") != std::string::npos;
@@ -177,7 +177,8 @@ bool matchesPattern(std::string_view pattern, std::string_view name) {
   return p == pattern.size();
 }
 
-Result<std::vector<Type>> chooseTypes(const GgufHeader& header, const Recipe& recipe, std::span<const TypeRule> rules) {
+Result<std::vector<Type>> chooseTypes(const ModelHeader& header, const Recipe& recipe,
+                                      std::span<const TypeRule> rules) {
   const Mix* mix = mixOf(recipe.name);
   if (!mix) return fail(Err::badValue, "there is no recipe " + quotedName(recipe.name));
   for (const TypeRule& rule : rules) {
@@ -187,10 +188,10 @@ Result<std::vector<Type>> chooseTypes(const GgufHeader& header, const Recipe& re
     }
   }
   int layers = 0;
-  for (const GgufTensor& t : header.tensors) layers = std::max(layers, layerOf(t.name) + 1);
+  for (const ModelTensor& t : header.tensors) layers = std::max(layers, layerOf(t.name) + 1);
   const bool tied = !header.tensor("output.weight");
   std::vector<Type> out;
-  for (const GgufTensor& t : header.tensors) {
+  for (const ModelTensor& t : header.tensors) {
     const auto rule = std::ranges::find_if(rules, [&](const TypeRule& r) { return matchesPattern(r.pattern, t.name); });
     if (t.rank < 2) {
       out.push_back(isFloat(t.type) ? Type::F32 : t.type);

@@ -31,7 +31,7 @@ Result<Recipe> findRecipe(std::string_view name);
 // The types in which `header`'s tensors are written, one each, in its order. A type whose blocks do not fit a tensor's
 // rows gives way to a neighbour of 32, at last to F16. Vectors, routers and what is no weight stay as they are, but
 // vectors become F32.
-Result<std::vector<Type>> chooseTypes(const GgufHeader& header, const Recipe& recipe, std::span<const TypeRule> rules);
+Result<std::vector<Type>> chooseTypes(const ModelHeader& header, const Recipe& recipe, std::span<const TypeRule> rules);
 
 bool matchesPattern(std::string_view pattern, std::string_view name);
 

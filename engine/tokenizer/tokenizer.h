@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "engine/api/types.h"
-#include "engine/gguf/gguf.h"
+#include "engine/model_file/model_header.h"
 #include "engine/tokenizer/special_matcher.h"
 #include "engine/tokenizer/subword_model.h"
 #include "engine/tokenizer/vocabulary.h"
@@ -28,7 +28,7 @@ class Tokenizer {
  public:
   // Copies what it needs: the header's bytes may go away afterwards. notFound where the file has no tokenizer,
   // unsupported for a tokenizer or pre-tokenizer this build does not know, badValue for a broken one.
-  static Result<std::unique_ptr<Tokenizer>> fromGguf(const GgufHeader& header);
+  static Result<std::unique_ptr<Tokenizer>> fromGguf(const ModelHeader& header);
 
   // Adds no bos. Added tokens that are not control tokens (<think> of some models) are found in any text; control
   // tokens only with parseSpecial.

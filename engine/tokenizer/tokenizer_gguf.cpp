@@ -14,7 +14,7 @@ constexpr std::string_view kModel = "tokenizer.ggml.model", kPre = "tokenizer.gg
 
 std::string the(std::string_view key) { return "the key " + quotedName(key); }
 
-Result<GgufStrings> stringArray(const GgufHeader& header, std::string_view key) {
+Result<GgufStrings> stringArray(const ModelHeader& header, std::string_view key) {
   const GgufValue* value = header.find(key);
   if (!value) return fail(Err::notFound, the(key) + " is missing");
   const auto strings = value->asStringArray();
@@ -24,7 +24,7 @@ Result<GgufStrings> stringArray(const GgufHeader& header, std::string_view key) 
 
 // One number for each of `count` tokens; empty where the key is absent.
 template <class T>
-Result<std::vector<T>> perToken(const GgufHeader& header, std::string_view key, size_t count,
+Result<std::vector<T>> perToken(const ModelHeader& header, std::string_view key, size_t count,
                                 std::optional<std::vector<T>> (GgufValue::*read)() const) {
   const GgufValue* value = header.find(key);
   if (!value) return std::vector<T>();
@@ -38,7 +38,7 @@ Result<std::vector<T>> perToken(const GgufHeader& header, std::string_view key, 
 }
 
 // The token that a key names; empty where it is absent or says -1.
-Result<std::optional<Token>> tokenOf(const GgufHeader& header, std::string_view key, int tokens) {
+Result<std::optional<Token>> tokenOf(const ModelHeader& header, std::string_view key, int tokens) {
   const GgufValue* value = header.find(key);
   if (!value) return std::optional<Token>();
   const auto id = value->asI64();
@@ -54,7 +54,7 @@ Result<std::optional<Token>> tokenOf(const GgufHeader& header, std::string_view 
 
 class Reader {
  public:
-  explicit Reader(const GgufHeader& header) : header_(header) {}
+  explicit Reader(const ModelHeader& header) : header_(header) {}
 
   Result<std::unique_ptr<Tokenizer>> read() {
     LEMMA_TRY(model, header_.str(kModel));
@@ -169,13 +169,13 @@ class Reader {
     return {};
   }
 
-  const GgufHeader& header_;
+  const ModelHeader& header_;
   TokenizerBuilder builder_;
   std::vector<std::pair<uint8_t, Token>> bytes_;  // SentencePiece: the tokens that stand for one byte
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Tokenizer>> Tokenizer::fromGguf(const GgufHeader& header) { return Reader(header).read(); }
+Result<std::unique_ptr<Tokenizer>> Tokenizer::fromGguf(const ModelHeader& header) { return Reader(header).read(); }
 
 }  // namespace lemma

@@ -28,6 +28,19 @@ struct BufferRef {
   std::byte* host = nullptr;  // null for Space::device
 };
 
+// Scales of a weight matrix {in, out} that lie beside it, one F32 for a block of so many inputs and outputs (DeepSeek's
+// FP8 has 128 x 128): element (i, o) is its decoded value times the scale at column i / in of row o / out. The last
+// blocks may be ragged. Any byte of any file.
+struct BlockScales {
+  BufferRef buf;
+  uint64_t off = 0;
+  int64_t rowBytes = 0;     // between neighbouring rows of scales
+  int32_t in = 0, out = 0;  // sizes of a block; 0 = the matrix has no scales
+  int64_t firstRow = 0;     // where the view starts in the matrix that the scales are of
+
+  bool empty() const { return in == 0; }
+};
+
 // ne[0] runs fastest (GGUF order): a weight matrix is {in, out}, activations are {features, rows}.
 // nb[0] = bytes of one block (of one element for plain types), nb[i] = bytes between neighbours along i.
 struct TensorView {
@@ -38,6 +51,7 @@ struct TensorView {
   int rank = 0;
   std::array<int64_t, 4> ne{1, 1, 1, 1};
   std::array<int64_t, 4> nb{0, 0, 0, 0};
+  BlockScales scales;  // of matrices; mostly empty
 
   std::byte* data() const { return buf.host + off; }  // host-visible spaces only
   bool empty() const { return rank == 0; }
@@ -48,5 +62,11 @@ TensorView contiguous(BufferRef buf, uint64_t off, Type type, std::initializer_l
 
 // Matrix i of a set of them: {ne0, ne1} of a view {ne0, ne1, n}.
 TensorView planeOf(const TensorView& v, int64_t i);
+
+// Elements [first, first + n) of one row of a host-visible weight as floats, its scales applied; first and n are whole
+// blocks of the type. The oracle's way and the fast backends' way for formats without kernels of their own.
+void decodeRow(const TensorView& weight, int64_t row, int64_t first, int64_t n, float* out);
+// The scales alone, on decoded elements of one row.
+void applyScales(const BlockScales& scales, int64_t row, int64_t first, int64_t n, float* values);
 
 }  // namespace lemma

@@ -1,4 +1,4 @@
-// Element types of tensors, numbered as in GGUF (ggml's gguf.md), and the table of what each needs.
+// Element types of tensors, numbered as in GGUF (ggml's gguf.md) where it has them, and the table of what each needs.
 // Constant data, any thread. One format = one header in kernels/quant; type_table.cpp collects them.
 #pragma once
 
@@ -44,7 +44,14 @@ enum class Type : uint32_t {
   TQ2_0 = 35,
   MXFP4 = 39,
   NVFP4 = 40,
+
+  // Types that GGUF does not define, under numbers that it cannot use: no GGUF file may hold them.
+  F8_E4M3 = 0x1'0000,
+  U8 = 0x1'0001,
 };
+
+// Whether a GGUF file may name the type.
+constexpr bool isGgufType(Type type) { return uint32_t(type) < 0x1'0000; }
 
 struct TypeInfo {
   Type type;
@@ -61,7 +68,7 @@ struct TypeInfo {
   void (*encodeBest)(const float* in, const float* importance, std::byte* blocks, int64_t n);
 };
 
-// Every type that GGUF defines; a type that is not in it is refused by the parser with its number.
+// Every type that a model file may hold; a type that is not in it is refused by the parsers.
 std::span<const TypeInfo> typeTable();
 const TypeInfo* typeInfo(Type type);              // null = unknown
 const TypeInfo* typeInfo(std::string_view name);  // null = unknown

@@ -14,15 +14,20 @@ const FormatKernels* formatOf(const KernelTable& kernels, Type type) {
   return nullptr;
 }
 
+const FormatKernels* kernelsFor(const KernelTable& kernels, const TensorView& weight) {
+  return weight.scales.empty() ? formatOf(kernels, weight.type) : nullptr;
+}
+
 Matrix matrixOf(const TensorView& view, const KernelTable& kernels, bool asFloats) {
   const TypeInfo& type = *typeInfo(view.type);
   Matrix m{.data = view.data(),
            .rowBytes = uint64_t(view.nb[1]),
            .k = view.ne[0],
            .n = view.ne[1],
-           .format = formatOf(kernels, view.type),
+           .format = kernelsFor(kernels, view),
            .blockValues = type.block,
-           .blockBytes = type.blockBytes};
+           .blockBytes = type.blockBytes,
+           .scales = view.scales};
   if (!m.format || (asFloats && m.format->bytes)) {
     m.format = formatOf(kernels, Type::F32);
     m.decode = type.decode;
@@ -48,7 +53,7 @@ void multiplyFew(const Matrix& m, int64_t n0, int64_t n, MatVecArgs a, float* de
   a.rowBytes = uint64_t(m.k) * 4;
   for (int64_t i = 0; i < n; i += kDecodedRows, a.out += kDecodedRows) {
     a.n = std::min(kDecodedRows, n - i);
-    for (int64_t j = 0; j < a.n; ++j) m.decode(m.data + (n0 + i + j) * int64_t(m.rowBytes), decoded + j * m.k, m.k);
+    for (int64_t j = 0; j < a.n; ++j) m.decodeRow(n0 + i + j, 0, m.k, decoded + j * m.k);
     m.format->matVec(a);
   }
 }
@@ -61,8 +66,7 @@ void unpackPanel(const Matrix& m, int64_t n0, int n, int64_t k0, int64_t segment
               .k = segment,
               .panel = panel};
   if (m.decode) {
-    const int64_t from = k0 / m.blockValues * m.blockBytes;
-    for (int i = 0; i < n; ++i) m.decode(a.weights + i * int64_t(a.rowBytes) + from, decoded + i * segment, segment);
+    for (int i = 0; i < n; ++i) m.decodeRow(n0 + i, k0, segment, decoded + i * segment);
     a.weights = reinterpret_cast<const std::byte*>(decoded);
     a.rowBytes = uint64_t(segment) * 4;
     a.k0 = 0;

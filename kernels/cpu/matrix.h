@@ -20,9 +20,19 @@ struct Matrix {
   const FormatKernels* format = nullptr;  // F32's where rows are decoded first
   void (*decode)(const std::byte*, float*, int64_t) = nullptr;
   int64_t blockValues = 1, blockBytes = 1;
+  BlockScales scales;
+
+  // Values [from, from + count) of a row where `decode` is set, whole blocks.
+  void decodeRow(int64_t row, int64_t from, int64_t count, float* out) const {
+    decode(data + row * int64_t(rowBytes) + from / blockValues * blockBytes, out, count);
+    if (!scales.empty()) applyScales(scales, row, from, count, out);
+  }
 };
 
 const FormatKernels* formatOf(const KernelTable& kernels, Type type);  // null = the format has no kernels
+
+// Null too where rows are decoded first for another reason.
+const FormatKernels* kernelsFor(const KernelTable& kernels, const TensorView& weight);
 
 // `view` is {k, n}; asFloats: decoded to floats although its format has kernels for 8-bit activations.
 Matrix matrixOf(const TensorView& view, const KernelTable& kernels, bool asFloats = false);

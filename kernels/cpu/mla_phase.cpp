@@ -13,13 +13,13 @@ int64_t padded(int64_t n) { return roundUp(n, 32); }
 // One head's matrix as floats [n][k], or transposed [k][ld].
 void decodeMatrix(const TensorView& v, float* out) {
   for (int64_t i = 0; i < v.ne[1]; ++i) {
-    typeInfo(v.type)->decode(v.data() + i * v.nb[1], out + i * v.ne[0], v.ne[0]);
+    decodeRow(v, i, 0, v.ne[0], out + i * v.ne[0]);
   }
 }
 
 void decodeTransposed(const TensorView& v, float* row, float* out, int64_t ld) {
   for (int64_t i = 0; i < v.ne[1]; ++i) {
-    typeInfo(v.type)->decode(v.data() + i * v.nb[1], row, v.ne[0]);
+    decodeRow(v, i, 0, v.ne[0], row);
     for (int64_t j = 0; j < v.ne[0]; ++j) out[j * ld + i] = row[j];
   }
 }
@@ -89,7 +89,7 @@ void MlaAbsorbPhase::run(const Run& run, int head, Worker& worker) const {
     for (int r = 0; r < rows; ++r) std::memset(absorbed(r), 0, size_t(l.latent) * 4);
     const TensorView& view = l.keyViews[size_t(head)];
     for (int i = 0; i < l.nope(); ++i) {
-      typeInfo(view.type)->decode(view.data() + i * view.nb[1], s.row, l.latent);
+      decodeRow(view, i, 0, l.latent, s.row);
       for (int r = 0; r < rows; ++r) {
         const float x = query(r)[i];
         float* const to = absorbed(r);

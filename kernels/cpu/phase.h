@@ -94,9 +94,7 @@ struct RowOp {
   int first = 0;  // rope: first rotated dim of a head
   int table = 0;  // rope
   Pool pools[2];  // kvWrite
-  const std::byte* embedding = nullptr;
-  Type embeddingType{};
-  int64_t embeddingRow = 0;
+  TensorView embedding;
 };
 
 struct RowPhase final : Phase {

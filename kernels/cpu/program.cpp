@@ -128,7 +128,7 @@ class ProgramBuilder {
   }
 
   bool takesBytes(const Op& op) const {
-    const FormatKernels* f = formatOf(kernels_, op.in[1].type);
+    const FormatKernels* f = kernelsFor(kernels_, op.in[1]);
     return f && f->bytes;
   }
 
@@ -262,9 +262,7 @@ class ProgramBuilder {
     switch (op.kind) {
       case OpKind::embed:
         r.in[0] = {};
-        r.embedding = op.in[0].data();
-        r.embeddingType = op.in[0].type;
-        r.embeddingRow = op.in[0].nb[1];
+        r.embedding = op.in[0];
         break;
       case OpKind::rmsNorm:
         r.weight = floats(op.in[1]);
@@ -470,7 +468,7 @@ class ProgramBuilder {
     l.maxRows = std::max(program_->bucket.rows, program_->bucket.wanted);
     // Gate and up read the same rows, so both take 8 bits or neither.
     const auto takesBytes = [&](const ExpertSet& set) {
-      const FormatKernels* f = formatOf(kernels_, set.experts.front().type);
+      const FormatKernels* f = kernelsFor(kernels_, set.experts.front());
       return f && f->bytes;
     };
     const bool mixed = takesBytes(*op.experts[0]) != takesBytes(*op.experts[1]);

@@ -65,7 +65,7 @@ void RowPhase::run(const Run& run, int chunk, Worker&) const {
       float* const out = op.out.row(r);
       switch (op.kind) {
         case OpKind::embed:
-          typeInfo(op.embeddingType)->decode(op.embedding + step.tokens[r] * op.embeddingRow, out, op.out.width);
+          decodeRow(op.embedding, step.tokens[r], 0, op.out.width, out);
           if (op.scale != 1) std::for_each_n(out, op.out.width, [&](float& x) { x *= op.scale; });
           break;
         case OpKind::selectRows:

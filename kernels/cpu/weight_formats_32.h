@@ -96,8 +96,8 @@ struct UnitIQ4_XS : UnitOf256 {
     int16_t bits;
     memcpy(&bits, unit + offsetof(Block, scalesHigh), 2);
     // The two bits of each group on top of a word of its own, then below.
-    const __m128i apart = _mm_mullo_epi16(_mm_set1_epi16(bits), _mm_setr_epi16(1 << 14, 1 << 12, 1 << 10, 1 << 8, 1 << 6,
-                                                                               1 << 4, 1 << 2, 1));
+    const __m128i apart = _mm_mullo_epi16(_mm_set1_epi16(bits),
+                                          _mm_setr_epi16(1 << 14, 1 << 12, 1 << 10, 1 << 8, 1 << 6, 1 << 4, 1 << 2, 1));
     const __m128i high = _mm_slli_epi16(_mm_srli_epi16(apart, 14), 4);
     const __m128i pairs = load4(unit + offsetof(Block, scalesLow));
     const __m128i low = _mm_and_si128(_mm_unpacklo_epi8(pairs, _mm_srli_epi16(pairs, 4)), _mm_set1_epi8(15));

@@ -1,6 +1,6 @@
 // How the formats with a code book (IQ1, IQ2, IQ3) are taken apart (weight_formats_k.h says what a unit is). The books
-// lie here unpacked, a byte a value: magnitudes to which signs are given, or IQ1's levels. Included once a target, after
-// weight_formats_k.h; constant data and pure functions, any thread.
+// lie here unpacked, a byte a value: magnitudes to which signs are given, or IQ1's levels. Included once a target,
+// after weight_formats_k.h; constant data and pure functions, any thread.
 #include "kernels/quant/iq1_m.h"
 #include "kernels/quant/iq1_s.h"
 #include "kernels/quant/iq2_s.h"
@@ -28,11 +28,13 @@ consteval Book<Point, kCount> bookOf(const uint16_t (&packed)[kCount], LevelOf l
 }
 template <int kCount, class ValueOf>
 consteval Book<uint64_t, kCount> bookOfEights(const uint16_t (&packed)[kCount], ValueOf valueOf) {
-  return bookOf<uint64_t>(packed, [](uint16_t p, int k) { return levelOfEight(p, k); }, valueOf);
+  return bookOf<uint64_t>(
+      packed, [](uint16_t p, int k) { return levelOfEight(p, k); }, valueOf);
 }
 template <int kCount, class ValueOf>
 consteval Book<uint32_t, kCount> bookOfFours(const uint16_t (&packed)[kCount], ValueOf valueOf) {
-  return bookOf<uint32_t>(packed, [](uint16_t p, int k) { return levelOfFour(p, k); }, valueOf);
+  return bookOf<uint32_t>(
+      packed, [](uint16_t p, int k) { return levelOfFour(p, k); }, valueOf);
 }
 
 // -1, 0 or 1 plus an eighth, in eighths, around 9.

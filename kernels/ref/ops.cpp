@@ -11,12 +11,11 @@ namespace {
 
 Result<void> embed(const Op& op, const StepData& step) {
   const TensorView& table = op.in[0];
-  const TypeInfo* type = typeInfo(table.type);
   for (int r = 0; r < step.rows; ++r) {
     const int32_t token = step.tokens[r];
     if (token < 0 || token >= table.ne[1]) return outside(op, "token", token);
     float* out = row(op.out[0], r);
-    type->decode(table.data() + token * table.nb[1], out, table.ne[0]);
+    lemma::decodeRow(table, token, 0, table.ne[0], out);
     for (int64_t i = 0; i < table.ne[0]; ++i) out[i] *= op.p.scale;
   }
   return {};

@@ -15,7 +15,7 @@ tl::unexpected<Error> outside(const Op& op, const char* what, int64_t value) {
 
 void decodeRow(const TensorView& v, int64_t i, std::vector<float>& out, int64_t plane) {
   out.resize(size_t(v.ne[0]));
-  typeInfo(v.type)->decode(v.data() + i * v.nb[1] + plane * v.nb[2], out.data(), v.ne[0]);
+  lemma::decodeRow(planeOf(v, plane), i, 0, v.ne[0], out.data());
 }
 
 // Eight running sums, so that the compiler can keep several additions in flight; their order is fixed.

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "engine/gguf/content_id.h"
+#include "engine/model_file/content_id.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::span bytes(reinterpret_cast<const std::byte*>(data), size);
@@ -22,5 +22,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const auto& tensor : header->tensors) {
     if (tensor.offset > size || tensor.bytes > size - tensor.offset) __builtin_trap();
   }
-  return lemma::contentId(*header, bytes).size() == 32 ? 0 : (__builtin_trap(), 0);
+  return lemma::contentId({{bytes.first(header->headerBytes), header->fileBytes}}).size() == 32 ? 0
+                                                                                                : (__builtin_trap(), 0);
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the gguf and tokenizer fuzz targets into tests/fuzz/corpus. Run it after changing a format."""
+"""Writes the seeds of the gguf, safetensors and tokenizer fuzz targets into tests/fuzz/corpus. Run it after changing a format."""
+import json
 import pathlib
 import struct
 
@@ -50,6 +51,25 @@ def gguf_seeds():
     save("gguf", "tensors", gguf([("general.alignment", U32, 64)], tensors, align=64))
 
 
+def safetensors(tensors, notes=None):
+    """tensors: (name, dtype, shape, bytes of data)"""
+    header, data = {"__metadata__": notes} if notes else {}, b""
+    for name, dtype, shape, raw in tensors:
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text_bytes = json.dumps(header).encode()
+    text_bytes += b" " * (-len(text_bytes) % 8)
+    return struct.pack("<Q", len(text_bytes)) + text_bytes + data
+
+
+def safetensors_seeds():
+    save("safetensors", "empty", safetensors([]))
+    save("safetensors", "notes", safetensors([("a", "F32", [2, 2], bytes(16))], {"format": "pt"}))
+    sizes = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1}
+    save("safetensors", "types", safetensors([(k, k, [3], bytes(3 * n)) for k, n in sizes.items()]))
+    save("safetensors", "scalar", safetensors([("s", "BOOL", [], bytes(1))]))
+
+
 def byte_level_char(byte):
     plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     return chr(byte if byte in plain else 0x100 + [b for b in range(256) if b not in plain].index(byte))
@@ -75,4 +95,5 @@ def tokenizer_seeds():
 
 if __name__ == "__main__":
     gguf_seeds()
+    safetensors_seeds()
     tokenizer_seeds()

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/gguf/gguf.h"
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
   const size_t length = std::min(size_t(data[0] | data[1] << 8), size - 2);

@@ -9,9 +9,9 @@
 #include <limits>
 #include <random>
 
-#include "engine/gguf/checked.h"
-#include "engine/gguf/content_id.h"
 #include "engine/gguf/gguf_file.h"
+#include "engine/model_file/checked.h"
+#include "engine/model_file/content_id.h"
 #include "tests/support/gguf_writer.h"
 
 namespace lemma {
@@ -97,7 +97,7 @@ TEST(Gguf, placesTensors) {
                             .tensor("b", Type::F16, {4}, std::vector<std::byte>(8)));
   ASSERT_EQ(f.header.tensors.size(), 2u);
   EXPECT_EQ(f.header.alignment, 64u);
-  const GgufTensor* a = f.header.tensor("a");
+  const ModelTensor* a = f.header.tensor("a");
   ASSERT_TRUE(a);
   EXPECT_EQ(a->rank, 2);
   EXPECT_EQ(a->ne, (std::array<int64_t, 4>{2, 3, 1, 1}));
@@ -175,26 +175,28 @@ TEST(Gguf, quotedNameIsFitForASentence) {
   EXPECT_EQ(quotedName(std::string(100, 'x')), "\"" + std::string(64, 'x') + "...\"");
 }
 
+std::string idOf(const Fixture& f) {
+  return contentId({{std::span(f.bytes).first(f.header.headerBytes), f.header.fileBytes}});
+}
+
 TEST(Gguf, contentIdKnowsHeaderAndSizeOnly) {
   const GgufWriter writer = GgufWriter().str("general.name", "m").tensor("t", {2}, {1, 2});
   auto f = parsed(writer);
-  const std::string id = contentId(f.header, f.bytes);
+  const std::string id = idOf(f);
   EXPECT_EQ(id.size(), 32u);
   EXPECT_EQ(id.find_first_not_of("0123456789abcdef"), std::string::npos);
-  EXPECT_EQ(contentId(f.header, std::span(f.bytes).first(f.header.headerBytes)), id);
   f.bytes.back() = std::byte{9};  // weights are not read
-  EXPECT_EQ(contentId(f.header, f.bytes), id);
-  GgufHeader longer = f.header;
-  longer.fileBytes += 32;
-  EXPECT_NE(contentId(longer, f.bytes), id);
+  EXPECT_EQ(idOf(f), id);
+  Fixture longer = f;
+  longer.header.fileBytes += 32;
+  EXPECT_NE(idOf(longer), id);
   f.bytes[f.header.headerBytes - 1] = std::byte{1};
-  EXPECT_NE(contentId(f.header, f.bytes), id);
+  EXPECT_NE(idOf(f), id);
 }
 
 // Pinned: a stored identity must mean the same file after an update of the program.
 TEST(Gguf, contentIdStaysWhatItWas) {
-  const auto f = parsed(GgufWriter().str("general.name", "pinned"));
-  EXPECT_EQ(contentId(f.header, f.bytes), "4f9e7cde85c46167b7d6e63479fd3ca0");
+  EXPECT_EQ(idOf(parsed(GgufWriter().str("general.name", "pinned"))), "4f9e7cde85c46167b7d6e63479fd3ca0");
 }
 
 TEST(Gguf, randomFilesRoundTrip) {

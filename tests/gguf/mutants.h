@@ -7,8 +7,8 @@
 #include <chrono>
 #include <random>
 
-#include "engine/gguf/content_id.h"
 #include "engine/gguf/gguf.h"
+#include "engine/model_file/content_id.h"
 #include "tests/support/gguf_writer.h"
 
 namespace lemma::test {
@@ -48,13 +48,13 @@ inline void parseAndRead(std::span<const std::byte> bytes) {
     }
   }
   std::vector<std::pair<uint64_t, uint64_t>> places;
-  for (const GgufTensor& t : header->tensors) {
+  for (const ModelTensor& t : header->tensors) {
     ASSERT_LE(t.offset + t.bytes, bytes.size());
     ASSERT_EQ(t.offset % header->alignment, header->dataOffset % header->alignment);
     for (const auto& [begin, end] : places) ASSERT_TRUE(t.offset >= end || t.offset + t.bytes <= begin);
     places.emplace_back(t.offset, t.offset + t.bytes);
   }
-  ASSERT_EQ(contentId(*header, bytes).size(), 32u);
+  ASSERT_EQ(contentId({{bytes.first(header->headerBytes), header->fileBytes}}).size(), 32u);
 }
 
 inline void runMutants(int count, uint32_t seed) {

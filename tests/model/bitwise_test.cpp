@@ -169,7 +169,7 @@ INSTANTIATE_TEST_SUITE_P(All, Bitwise, testing::ValuesIn(targets()), testing::Pr
 TEST(Placement, twoDevicesComputeWhatOneDoes) {
   TemporaryFile path;
   ASSERT_TRUE(TinyModel().writer().write(path.path()));
-  const auto file = openGguf(path.path());
+  const auto file = openModel(path.path());
   ASSERT_TRUE(file);
   const auto arch = std::ranges::find(modelArchTable(), std::string_view("llama"), &ModelArch::ggufName);
   ASSERT_NE(arch, modelArchTable().end());

@@ -1,6 +1,7 @@
-// Small models against logits that transformers computed in float32. Class: reference (max |difference| <= 2e-3, the
-// same argmax where the margin is above 0.01, greedy tokens equal), on the reference backend; files whose weights are
-// floats also on the fast one, which computes them in float32.
+// Small models, from GGUF and from the folders transformers wrote, against logits that transformers computed in
+// float32. Class: reference (max |difference| <= 2e-3, the same argmax where the margin is above 0.01, greedy tokens
+// equal), on the reference backend; files whose weights are floats also on the fast one, which computes them in
+// float32.
 #include <nlohmann/json.hpp>
 
 #include "engine/tokenizer/tokenizer.h"
@@ -13,10 +14,10 @@ namespace {
 
 struct GoldenModel {
   const char* folder;
-  const char* file;
+  const char* file;          // empty: the folder, from its safetensors
   const char* logitsSuffix;  // of logits_<prompt><suffix>.npy
   friend std::ostream& operator<<(std::ostream& out, const GoldenModel& m) {
-    std::string name = std::string(m.folder) + "_" + m.file;
+    std::string name = std::string(m.folder) + "_" + (*m.file ? m.file : "folder");
     std::ranges::replace_if(
         name, [](unsigned char c) { return !std::isalnum(c); }, '_');
     return out << name;
@@ -79,7 +80,9 @@ TEST_P(Golden, tokenByToken) {
   for (const char* prompt : {"short", "mid40", "long200"}) expectLogits(prompt, 1);
 }
 
-TEST_P(Golden, promptsBecomeTheirTokens) {
+class GoldenTokens : public Golden {};  // of models with a tokenizer that this build reads
+
+TEST_P(GoldenTokens, promptsBecomeTheirTokens) {
   const Tokenizer* tokenizer = model_->tokenizer();
   ASSERT_NE(tokenizer, nullptr);
   for (const char* prompt : {"short", "mid40", "long200"}) {
@@ -117,6 +120,9 @@ const GoldenModel kDeepSeek[] = {{"deepseek_v3", "model-f32.gguf", ""},
                                  {"deepseek_v3", "model-f16-legacy.gguf", "_f16w"},
                                  {"deepseek_r1_fp8", "model-f32.gguf", ""},
                                  {"deepseek_v2_lite", "model-f32.gguf", ""}};
+const GoldenModel kFolders[] = {{"llama31", "", ""},         {"llama_tied_bf16", "", ""}, {"llama_kquant", "", ""},
+                                {"qwen2", "", ""},           {"qwen3", "", ""},           {"deepseek_v3", "", ""},
+                                {"deepseek_r1_fp8", "", ""}, {"deepseek_v2_lite", "", ""}};
 
 const auto kBackends = testing::Values("reference", "cpu");
 
@@ -126,8 +132,13 @@ std::string label(const testing::TestParamInfo<Golden::ParamType>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Llama, Golden, testing::Combine(testing::ValuesIn(kLlama), kBackends), label);
+INSTANTIATE_TEST_SUITE_P(Llama, GoldenTokens, testing::Combine(testing::ValuesIn(kLlama), testing::Values("cpu")),
+                         label);
 INSTANTIATE_TEST_SUITE_P(Llama, GoldenGreedy, testing::Combine(testing::ValuesIn(kLlama), kBackends), label);
 INSTANTIATE_TEST_SUITE_P(Qwen, Golden, testing::Combine(testing::ValuesIn(kQwen), kBackends), label);
+INSTANTIATE_TEST_SUITE_P(Qwen, GoldenTokens, testing::Combine(testing::ValuesIn(kQwen), testing::Values("cpu")), label);
+INSTANTIATE_TEST_SUITE_P(Folders, Golden, testing::Combine(testing::ValuesIn(kFolders), kBackends), label);
+INSTANTIATE_TEST_SUITE_P(Folders, GoldenGreedy, testing::Combine(testing::ValuesIn(kFolders), kBackends), label);
 INSTANTIATE_TEST_SUITE_P(Qwen, GoldenGreedy, testing::Combine(testing::ValuesIn(kQwen), kBackends), label);
 INSTANTIATE_TEST_SUITE_P(DeepSeek, Golden, testing::Combine(testing::ValuesIn(kDeepSeek), kBackends), label);
 INSTANTIATE_TEST_SUITE_P(DeepSeek, GoldenGreedy, testing::Combine(testing::ValuesIn(kDeepSeek), kBackends), label);

@@ -88,7 +88,7 @@ const Hostile kHostile[] = {
     {"eps below zero", [](TinyModel& m) { m.real["llama.attention.layer_norm_rms_epsilon"] = -1; }, Err::badValue,
      "layer_norm_rms_epsilon"},
     {"experts", [](TinyModel& m) { m.whole["llama.expert_count"] = 8; }, Err::unsupported, "llama.expert_count"},
-    {"one of several files", [](TinyModel& m) { m.whole["split.count"] = 4; }, Err::unsupported, "split.count"},
+    {"one of several files", [](TinyModel& m) { m.whole["split.count"] = 4; }, Err::badValue, "first of 4 files"},
     {"no embedding", [](TinyModel& m) { m.tensors.erase("token_embd.weight"); }, Err::notFound, "token_embd.weight"},
     {"no norm", [](TinyModel& m) { m.tensors.erase("blk.1.ffn_norm.weight"); }, Err::notFound, "blk.1.ffn_norm.weight"},
     {"no weight", [](TinyModel& m) { m.tensors.erase("blk.0.ffn_down.weight"); }, Err::notFound,

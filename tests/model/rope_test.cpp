@@ -11,7 +11,7 @@ namespace {
 std::vector<float> frequenciesOf(const RopeParams& rope) {
   TemporaryFile path;
   EXPECT_TRUE(TinyModel().writer().write(path.path()));
-  const auto file = openGguf(path.path());
+  const auto file = openModel(path.path());
   if (!file) throw std::runtime_error(file.error().what);
   WeightStore weights(*file);
   const auto view = ropeFrequencies(rope, weights, 0);

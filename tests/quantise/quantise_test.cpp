@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "engine/gguf/content_id.h"
 #include "tests/quantise/small_model.h"
 #include "tests/support/goldens.h"
 
@@ -37,9 +36,9 @@ class Quantise : public testing::Test {
     file_ = std::move(*file);
   }
   QuantiseSource source() const {
-    const auto bytes = file_.file->bytes();
-    return {&file_.header, contentId(file_.header, bytes),
-            [bytes](const GgufTensor& t) { return bytes.subspan(size_t(t.offset), size_t(t.bytes)); }};
+    const auto bytes = file_.parts[0].bytes;
+    return {&file_.header, file_.bytes, file_.id,
+            [bytes](const ModelTensor& t) { return bytes.subspan(size_t(t.offset), size_t(t.bytes)); }};
   }
   static QuantiseOptions options(std::string_view recipe, int threads = 2) {
     return {.recipe = *findRecipe(recipe), .threads = threads};
@@ -51,7 +50,7 @@ class Quantise : public testing::Test {
 
   std::filesystem::path folder_;
   std::string in_, out_;
-  GgufFile file_;
+  ModelFile file_;
   CancelFlag cancel_{false};
 };
 
@@ -64,7 +63,7 @@ TEST_F(Quantise, keepsMetadataAndWritesTheTypesOfTheRecipe) {
 
   const auto out = openGguf(out_);
   ASSERT_TRUE(out) << out.error().what;
-  const GgufHeader& h = out->header;
+  const ModelHeader& h = out->header;
   for (const auto& [key, value] : file_.header.kv) {
     if (key == "general.file_type") continue;
     const GgufValue* copy = h.find(key);
@@ -81,7 +80,7 @@ TEST_F(Quantise, keepsMetadataAndWritesTheTypesOfTheRecipe) {
   EXPECT_EQ(*h.u64("general.quantization_version"), 2u);
 
   const auto type = [&](const std::string& name) {
-    const GgufTensor* t = h.tensor(name);
+    const ModelTensor* t = h.tensor(name);
     return t ? typeInfo(t->type)->name : "none";
   };
   EXPECT_EQ(type("token_embd.weight"), "Q4_K");
@@ -108,19 +107,19 @@ TEST_F(Quantise, tensorsAreWhatTheirTypesWrite) {
     ASSERT_TRUE(run(options(recipe, 3)));
     const auto out = openGguf(out_);
     ASSERT_TRUE(out) << out.error().what;
-    for (const GgufTensor& from : file_.header.tensors) {
-      const GgufTensor& to = *out->header.tensor(from.name);
+    for (const ModelTensor& from : file_.header.tensors) {
+      const ModelTensor& to = *out->header.tensor(from.name);
       const TypeInfo& info = *typeInfo(to.type);
       const int64_t n = int64_t(from.bytes / sizeof(float));
       std::vector<float> in(static_cast<size_t>(n));
-      std::memcpy(in.data(), file_.file->bytes().data() + from.offset, from.bytes);
+      std::memcpy(in.data(), file_.parts[0].bytes.data() + from.offset, from.bytes);
       std::vector<std::byte> expected(to.bytes);
       if (info.encodeBest) {
         info.encodeBest(in.data(), nullptr, expected.data(), n);
       } else {
         info.encode(in.data(), expected.data(), n);
       }
-      EXPECT_EQ(std::memcmp(expected.data(), out->file->bytes().data() + to.offset, to.bytes), 0) << from.name;
+      EXPECT_EQ(std::memcmp(expected.data(), out->parts[0].bytes.data() + to.offset, to.bytes), 0) << from.name;
     }
   }
 }
@@ -246,16 +245,16 @@ TEST_F(Quantise, importancesArriveByExpert) {
   ASSERT_TRUE(out);
   EXPECT_EQ(*out->header.str("quantize.imatrix.file"), "small.imatrix");
   EXPECT_EQ(*out->header.u64("quantize.imatrix.entries_count"), 1u);
-  const GgufTensor &from = *file_.header.tensor(name), &to = *out->header.tensor(name);
+  const ModelTensor &from = *file_.header.tensor(name), &to = *out->header.tensor(name);
   const uint64_t row = *rowBytes(to.type, kColumns);
   std::vector<float> in(kColumns);
   std::vector<std::byte> expected(row);
   for (uint64_t r = 0; r < 4 * kRows; ++r) {
-    std::memcpy(in.data(), file_.file->bytes().data() + from.offset + r * kColumns * 4, kColumns * 4);
+    std::memcpy(in.data(), file_.parts[0].bytes.data() + from.offset + r * kColumns * 4, kColumns * 4);
     const auto w = imatrix.importance(name, int64_t(r / kRows));
     EXPECT_EQ(w.empty(), r / kRows == 3);
     typeInfo(to.type)->encodeBest(in.data(), w.empty() ? nullptr : w.data(), expected.data(), kColumns);
-    EXPECT_EQ(std::memcmp(expected.data(), out->file->bytes().data() + to.offset + r * row, row), 0) << r;
+    EXPECT_EQ(std::memcmp(expected.data(), out->parts[0].bytes.data() + to.offset + r * row, row), 0) << r;
   }
 
   e.columns = kColumns / 2;  // of another model

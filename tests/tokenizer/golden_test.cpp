@@ -7,7 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "engine/gguf/gguf_file.h"
+#include "engine/gguf/gguf.h"
+#include "engine/model_file/model_file.h"
 #include "engine/tokenizer/sentencepiece_bpe.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "tests/support/default_model.h"
@@ -160,7 +161,7 @@ TEST(DefaultModel, strings) {
   const fs::path model = test::defaultModel(), reference = test::goldens() / "smollm2" / "ref-tokens.jsonl";
   LEMMA_NEED_GOLDENS(reference);
   if (!fs::exists(model)) GTEST_SKIP() << "the default model is not there: " << model.string();
-  const auto file = openGguf(model);
+  const auto file = openModel(model);
   ASSERT_TRUE(file) << file.error().what;
   const auto tokenizer = Tokenizer::fromGguf(file->header);
   ASSERT_TRUE(tokenizer) << tokenizer.error().what;

@@ -9,9 +9,8 @@
 #include "app/cli/input.h"
 #include "app/cli/options.h"
 #include "app/cli/output.h"
-#include "engine/gguf/content_id.h"
-#include "engine/gguf/gguf_file.h"
-#include "engine/gguf/parameter_count.h"
+#include "engine/model_file/model_file.h"
+#include "engine/model_file/parameter_count.h"
 
 namespace lemma::cli {
 namespace {
@@ -65,12 +64,12 @@ Json summary(const GgufValue& value) {
   return shown;
 }
 
-Json valueOf(const GgufHeader& header, std::string_view key) {
+Json valueOf(const ModelHeader& header, std::string_view key) {
   const GgufValue* value = header.find(key);
   return value ? scalar(*value) : Json(nullptr);
 }
 
-Json tokenizerOf(const GgufHeader& header) {
+Json tokenizerOf(const ModelHeader& header) {
   const GgufValue* tokens = header.find("tokenizer.ggml.tokens");
   if (!header.find("tokenizer.ggml.model") && !tokens) return nullptr;
   return {{"model", valueOf(header, "tokenizer.ggml.model")},
@@ -81,15 +80,15 @@ Json tokenizerOf(const GgufHeader& header) {
           {"add_bos", valueOf(header, "tokenizer.ggml.add_bos_token")}};
 }
 
-Json describe(const std::string& path, const GgufFile& model) {
-  const GgufHeader& header = model.header;
+Json describe(const std::string& path, const ModelFile& model) {
+  const ModelHeader& header = model.header;
   const std::string architecture = header.strOr("general.architecture", "").value_or("");
   const ParameterCount parameters = countParameters(header);
   Json out{{"schema", "lemma.inspect/1"},
            {"path", path},
-           {"id", contentId(header, model.file->bytes())},
-           {"bytes", header.fileBytes},
-           {"gguf_version", header.version},
+           {"id", model.id},
+           {"bytes", model.bytes},
+           {"gguf_version", model.ggufVersion},
            {"architecture", valueOf(header, "general.architecture")},
            {"name", valueOf(header, "general.name")},
            {"licence", valueOf(header, "general.license")},
@@ -101,7 +100,7 @@ Json describe(const std::string& path, const GgufFile& model) {
            {"template", valueOf(header, "tokenizer.chat_template")}};
   Json metadata = Json::object(), types = Json::object(), tensors = Json::array();
   for (const auto& [key, value] : header.kv) metadata.emplace(key, summary(value));
-  for (const GgufTensor& tensor : header.tensors) {
+  for (const ModelTensor& tensor : header.tensors) {
     const TypeInfo* info = typeInfo(tensor.type);
     const std::string type = info ? std::string(info->name) : std::to_string(uint32_t(tensor.type));
     Json shape = Json::array();
@@ -174,7 +173,7 @@ struct InspectOptions {
 
 int inspect(const InspectOptions& o) {
   const std::string path = o.model.empty() ? defaultModelPath() : o.model;
-  const auto model = openGguf(path);
+  const auto model = openModel(path);
   if (!model) return report(model.error());
   const Json description = describe(path, *model);
   if (o.json) {

@@ -11,8 +11,7 @@
 #include "app/cli/commands/perplexity.h"
 #include "app/cli/exit_code.h"
 #include "app/cli/output.h"
-#include "engine/gguf/content_id.h"
-#include "engine/gguf/gguf_file.h"
+#include "engine/model_file/model_file.h"
 #include "engine/quantise/quantise.h"
 
 namespace lemma::cli {
@@ -100,22 +99,21 @@ Result<Quantised> quantizeFile(const QuantizeOptions& o, const Interrupt& interr
   if (std::filesystem::equivalent(o.in, o.out, error)) {
     return fail(Err::badValue, o.out + " is the model that is read.");
   }
-  LEMMA_TRY(file, openGguf(o.in));
-  if (const auto parts = file.header.u64Or("split.count", 1); !parts || *parts > 1) {
-    return fail(Err::unsupported, o.in + ": the model lies in several files, which quantize does not read together.");
+  LEMMA_TRY(file, openModel(o.in));
+  if (file.ggufVersion == 0) {
+    return fail(Err::unsupported, o.in + ": quantize reads GGUF files; this is a folder of safetensors.");
   }
   Imatrix imatrix;
   if (!o.imatrix.empty()) {
     LEMMA_TRY(read, readImatrix(o.imatrix));
     imatrix = std::move(read);
   }
-  const auto bytes = file.file->bytes();
-  const QuantiseSource source{.header = &file.header,
-                              .id = contentId(file.header, bytes),
-                              .bytes = [bytes](const GgufTensor& t) -> std::span<const std::byte> {
-                                if (t.offset > bytes.size() || t.bytes > bytes.size() - t.offset) return {};
-                                return bytes.subspan(size_t(t.offset), size_t(t.bytes));
-                              }};
+  const QuantiseSource source{
+      .header = &file.header, .id = file.id, .bytes = [&file](const ModelTensor& t) -> std::span<const std::byte> {
+        const auto bytes = file.parts[t.part].bytes;
+        if (t.offset > bytes.size() || t.bytes > bytes.size() - t.offset) return {};
+        return bytes.subspan(size_t(t.offset), size_t(t.bytes));
+      }};
   const int cores = int(std::max(1u, std::thread::hardware_concurrency()));
   const QuantiseOptions options{.recipe = recipe,
                                 .rules = rules,

@@ -8,7 +8,7 @@
 #include "app/cli/input.h"
 #include "app/cli/options.h"
 #include "app/cli/output.h"
-#include "engine/gguf/gguf_file.h"
+#include "engine/model_file/model_file.h"
 #include "engine/template/chat_template.h"
 
 namespace lemma::cli {
@@ -45,7 +45,7 @@ Result<Source> templateSource(const RenderOptions& o) {
     return Source{std::move(text), o.templatePath};
   }
   const std::string path = o.model.empty() ? defaultModelPath() : o.model;
-  LEMMA_TRY(file, openGguf(path));
+  LEMMA_TRY(file, openModel(path));
   const GgufValue* value = file.header.find("tokenizer.chat_template");
   const auto text = value ? value->asString() : std::nullopt;
   if (!text) return fail(Err::notFound, path + " has no chat template.");

@@ -6,21 +6,21 @@
 #include "app/cli/input.h"
 #include "app/cli/options.h"
 #include "app/cli/output.h"
-#include "engine/gguf/gguf_file.h"
+#include "engine/model_file/model_file.h"
 #include "engine/tokenizer/tokenizer.h"
 
 namespace lemma::cli {
 namespace {
 
 struct Vocabulary {
-  GgufFile file;
+  ModelFile file;
   std::unique_ptr<Tokenizer> tokenizer;
 };
 
 // The header is enough: neither the architecture nor the weights need to be known to this build.
 Result<Vocabulary> openVocabulary(const std::string& given) {
   const std::string path = given.empty() ? defaultModelPath() : given;
-  LEMMA_TRY(file, openGguf(path));
+  LEMMA_TRY(file, openModel(path));
   auto tokenizer = Tokenizer::fromGguf(file.header);
   if (!tokenizer) return fail(tokenizer.error().code, path + ": " + tokenizer.error().what);
   return Vocabulary{std::move(file), std::move(*tokenizer)};

@@ -1,4 +1,4 @@
-#include "engine/gguf/metadata_reader.h"
+#include "engine/model_file/metadata_reader.h"
 
 #include <cstdio>
 
@@ -52,8 +52,9 @@ float MetadataReader::realOr(std::string_view key, double fallback, double least
 
 bool MetadataReader::flagOr(std::string_view key, bool fallback) {
   const auto value = header_.flagOr(prefix_ + std::string(key), fallback);
-  if (!value && status_) status_ = tl::unexpected(value.error());
-  return value.value_or(fallback);
+  if (value) return *value;
+  if (status_) status_ = tl::unexpected(value.error());
+  return fallback;
 }
 
 std::string MetadataReader::textOr(std::string_view key, std::string_view fallback) {

@@ -1,13 +1,14 @@
-#include "engine/gguf/parameter_count.h"
+#include "engine/model_file/parameter_count.h"
 
 #include <string>
 
 namespace lemma {
 
-ParameterCount countParameters(const GgufHeader& header) {
+ParameterCount countParameters(const ModelHeader& header) {
   ParameterCount count;
   uint64_t routed = 0;
-  for (const GgufTensor& tensor : header.tensors) {
+  for (const ModelTensor& tensor : header.tensors) {
+    if (tensor.name.ends_with(".weight_scale_inv")) continue;  // a form of storing, nothing learnt
     // Each product fits (the parser checked it); a sum of many could only wrap for tensors that overlap in the file.
     uint64_t elements = 1;
     for (const int64_t ne : tensor.ne) elements *= uint64_t(ne);

@@ -1,9 +1,8 @@
-// Typed reads of metadata: which kinds convert to which, and the sentences of the reads that hyper-parameters use.
-#include <cmath>
-#include <cstring>
-#include <limits>
+// Which kinds of values convert to which.
+#include "engine/model_file/gguf_value.h"
 
-#include "engine/gguf/gguf.h"
+#include <type_traits>
+#include <utility>
 
 namespace lemma {
 namespace {
@@ -85,24 +84,39 @@ bool isNumber(GgufType type) {
   return type != GgufType::boolean && type != GgufType::string && type != GgufType::array;
 }
 
-std::string the(std::string_view key) { return "the key " + quotedName(key); }
-
-template <class T>
-Result<T> required(const GgufValue* value, std::string_view key, std::string_view wanted, std::optional<T> got) {
-  if (!value) return fail(Err::notFound, the(key) + " is missing");
-  if (!got) {
-    return fail(Err::badValue, the(key) + " is of type " + std::string(name(value->type())) + " and does not hold " +
-                                   std::string(wanted));
-  }
-  return std::move(*got);
-}
-
 }  // namespace
 
 std::string_view name(GgufType type) {
   constexpr std::string_view kNames[] = {"u8",   "i8",     "u16",   "i16", "u32", "i32", "f32",
                                          "bool", "string", "array", "u64", "i64", "f64"};
   return size_t(type) < std::size(kNames) ? kNames[size_t(type)] : "unknown";
+}
+
+GgufValue GgufValue::made(GgufType type, GgufType element, uint64_t count, std::span<const std::byte> bytes) {
+  auto own = std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end());
+  GgufValue value(type, element, count, *own);
+  value.own_ = std::move(own);
+  return value;
+}
+
+GgufValue GgufValue::of(bool value) {
+  const std::byte raw{uint8_t(value)};
+  return made(GgufType::boolean, GgufType::boolean, 1, {&raw, 1});
+}
+GgufValue GgufValue::of(uint64_t value) {
+  return made(GgufType::u64, GgufType::u64, 1, std::as_bytes(std::span(&value, 1)));
+}
+GgufValue GgufValue::of(int64_t value) {
+  return made(GgufType::i64, GgufType::i64, 1, std::as_bytes(std::span(&value, 1)));
+}
+GgufValue GgufValue::of(double value) {
+  return made(GgufType::f64, GgufType::f64, 1, std::as_bytes(std::span(&value, 1)));
+}
+GgufValue GgufValue::of(std::string_view text) {
+  return made(GgufType::string, GgufType::string, 1, std::as_bytes(std::span(text)));
+}
+GgufValue GgufValue::of(std::span<const int64_t> values) {
+  return made(GgufType::array, GgufType::i64, values.size(), std::as_bytes(values));
 }
 
 std::optional<uint64_t> GgufValue::asU64() const { return scalar<uint64_t>(type_, raw_); }
@@ -144,40 +158,6 @@ std::optional<std::vector<bool>> GgufValue::asBoolArray() const {
   std::vector<bool> out(raw_.size());
   for (size_t i = 0; i < raw_.size(); ++i) out[i] = raw_[i] != std::byte{0};
   return out;
-}
-
-Result<uint64_t> GgufHeader::u64(std::string_view key) const {
-  const GgufValue* value = find(key);
-  return required(value, key, "a whole number from 0", value ? value->asU64() : std::nullopt);
-}
-
-Result<double> GgufHeader::f64(std::string_view key) const {
-  const GgufValue* value = find(key);
-  LEMMA_TRY(number, required(value, key, "a number", value ? value->asF64() : std::nullopt));
-  if (!std::isfinite(number)) return fail(Err::badValue, the(key) + " is not a finite number");
-  return number;
-}
-
-Result<bool> GgufHeader::flag(std::string_view key) const {
-  const GgufValue* value = find(key);
-  return required(value, key, "true or false", value ? value->asBool() : std::nullopt);
-}
-
-Result<std::string> GgufHeader::str(std::string_view key) const {
-  const GgufValue* value = find(key);
-  const auto got = value ? value->asString() : std::nullopt;
-  return required(value, key, "a text", got ? std::optional<std::string>(*got) : std::nullopt);
-}
-
-Result<uint64_t> GgufHeader::u64Or(std::string_view key, uint64_t fallback) const {
-  return find(key) ? u64(key) : fallback;
-}
-Result<double> GgufHeader::f64Or(std::string_view key, double fallback) const {
-  return find(key) ? f64(key) : fallback;
-}
-Result<bool> GgufHeader::flagOr(std::string_view key, bool fallback) const { return find(key) ? flag(key) : fallback; }
-Result<std::string> GgufHeader::strOr(std::string_view key, std::string fallback) const {
-  return find(key) ? str(key) : std::move(fallback);
 }
 
 }  // namespace lemma

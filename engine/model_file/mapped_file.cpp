@@ -1,4 +1,4 @@
-#include "engine/gguf/mapped_file.h"
+#include "engine/model_file/mapped_file.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

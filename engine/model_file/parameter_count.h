@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "engine/gguf/gguf.h"
+#include "engine/model_file/model_header.h"
 
 namespace lemma {
 
@@ -14,6 +14,6 @@ struct ParameterCount {
 
 // Counted over the tensor table. Routed experts are the tensors named *_exps.*; the share of them that works is
 // <architecture>.expert_used_count of .expert_count, and all of them where the file does not say.
-ParameterCount countParameters(const GgufHeader& header);
+ParameterCount countParameters(const ModelHeader& header);
 
 }  // namespace lemma

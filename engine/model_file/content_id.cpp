@@ -1,10 +1,8 @@
-#include "engine/gguf/content_id.h"
+#include "engine/model_file/content_id.h"
 
 // The hash is compiled into this file alone, so that nothing has to be found at run time.
 #define XXH_INLINE_ALL
 #include <xxhash.h>
-
-#include <algorithm>
 
 namespace lemma {
 namespace {
@@ -22,12 +20,13 @@ std::string hexOf(XXH128_hash_t hash) {
 
 }  // namespace
 
-std::string contentId(const GgufHeader& header, std::span<const std::byte> headerBytes) {
-  const size_t size = size_t(std::min<uint64_t>(header.headerBytes, headerBytes.size()));
+std::string contentId(const std::vector<ContentPart>& parts) {
   XXH3_state_t state;
   XXH3_128bits_reset(&state);
-  XXH3_128bits_update(&state, headerBytes.data(), size);
-  XXH3_128bits_update(&state, &header.fileBytes, sizeof(header.fileBytes));
+  for (const ContentPart& part : parts) {
+    XXH3_128bits_update(&state, part.header.data(), part.header.size());
+    XXH3_128bits_update(&state, &part.fileBytes, sizeof(part.fileBytes));
+  }
   return hexOf(XXH3_128bits_digest(&state));
 }
 

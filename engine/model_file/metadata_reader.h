@@ -5,14 +5,14 @@
 #include <string>
 #include <string_view>
 
-#include "engine/gguf/gguf.h"
+#include "engine/model_file/model_header.h"
 
 namespace lemma {
 
 class MetadataReader {
  public:
   // Keys are below `prefix` and a dot, such as the architecture's name.
-  MetadataReader(const GgufHeader& header, std::string_view prefix) : header_(header), prefix_(prefix) {
+  MetadataReader(const ModelHeader& header, std::string_view prefix) : header_(header), prefix_(prefix) {
     prefix_ += '.';
   }
 
@@ -31,7 +31,7 @@ class MetadataReader {
   Result<void> result() const { return status_; }
 
  private:
-  const GgufHeader& header_;
+  const ModelHeader& header_;
   std::string prefix_;
   Result<void> status_;
 };

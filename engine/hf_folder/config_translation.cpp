@@ -1,0 +1,153 @@
+#include "engine/hf_folder/config_translation.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
+
+namespace lemma {
+
+ConfigTranslation::ConfigTranslation(const nlohmann::json& config, const HfFamily& family)
+    : config_(&config), family_(family) {}
+
+uint64_t ConfigTranslation::need(std::string_view configKey) {
+  if (!config_.has(configKey)) config_.missing(configKey);
+  return config_.whole(configKey).value_or(0);
+}
+
+void ConfigTranslation::unfitUnless(bool holds, std::string_view configKey, const std::string& what) {
+  if (holds || out_.unfit) return;
+  out_.unfit = Error{Err::unsupported,
+                     "config.json: the key " + quotedName(configKey) + " " + what + ", which this build does not know"};
+}
+
+Result<TranslatedConfig> ConfigTranslation::translate() {
+  setWhole("general.architecture", GgufValue::of(std::string_view(family_.architecture)));
+  rows(decoderKeys());
+  rows(family_.keys);
+  if (!family_.ownHeads) heads();
+  contextLength();
+  rope();
+  quantization();
+  if (family_.halfSplit) setHalfSplit();
+  if (family_.more) family_.more(*this);
+  const std::string activation = config_.text("hidden_act").value_or("silu");
+  unfitUnless(activation == "silu", "hidden_act", "is " + quotedName(activation));
+  out_.tied = config_.flag("tie_word_embeddings").value_or(family_.tied);
+  LEMMA_CHECK(config_.result());
+  return std::move(out_);
+}
+
+void ConfigTranslation::rows(std::span<const KeyRow> rows) {
+  for (const KeyRow& row : rows) {
+    if (row.need == Need::required && !config_.has(row.config)) config_.missing(row.config);
+    switch (row.kind) {
+      case Kind::whole:
+        if (const auto v = config_.whole(row.config)) set(row.gguf, *v);
+        break;
+      case Kind::real:
+        if (const auto v = config_.real(row.config)) set(row.gguf, GgufValue::of(*v));
+        break;
+      case Kind::flag:
+        if (const auto v = config_.flag(row.config)) set(row.gguf, GgufValue::of(*v));
+        break;
+    }
+  }
+}
+
+void ConfigTranslation::heads() {
+  if (const auto kv = config_.whole("num_key_value_heads")) set("attention.head_count_kv", *kv);
+  const auto dim = config_.whole("head_dim");
+  if (!dim) return;  // GGUF's default is the same
+  set("attention.key_length", *dim);
+  set("attention.value_length", *dim);
+}
+
+// Up to the width of a sliding window attention over everything is the same, so the model is given that much.
+void ConfigTranslation::contextLength() {
+  uint64_t context = need("max_position_embeddings");
+  const auto window = config_.whole("sliding_window");
+  const bool used = config_.flag("use_sliding_window").value_or(family_.windowed);
+  if (window && used) context = std::min(context, *window);
+  set("context_length", context);
+}
+
+void ConfigTranslation::rope() {
+  const bool joined = config_.has("rope_parameters");  // newer files keep the base there too
+  const std::string_view name = joined ? "rope_parameters" : "rope_scaling";
+  ConfigReader r(config_.object(name), std::string(name) + ".");
+  const auto theta = config_.has("rope_theta") ? config_.real("rope_theta") : r.real("rope_theta");
+  if (theta) set("rope.freq_base", GgufValue::of(*theta));
+  const double part = config_.real("partial_rotary_factor").value_or(1);
+  unfitUnless(part == 1, "partial_rotary_factor", "is not 1");
+
+  const std::string type = (r.has("rope_type") ? r.text("rope_type") : r.text("type")).value_or("default");
+  if (type != "default") {
+    const double factor = r.real("factor").value_or(0);
+    if (!(factor >= 1e-3 && factor <= 1e6)) r.missing("factor");
+    if (type == "llama3") {
+      llama3(r, factor, theta.value_or(10000));
+    } else {
+      set("rope.scaling.type", GgufValue::of(std::string_view(type)));  // one that is not known is refused by its name
+      set("rope.scaling.factor", GgufValue::of(factor));
+      if (type == "yarn") yarn(r, factor);
+    }
+  }
+  config_.adopt(r.result());
+}
+
+void ConfigTranslation::yarn(ConfigReader& r, double factor) {
+  set("rope.scaling.original_context_length", r.has("original_max_position_embeddings")
+                                                  ? r.whole("original_max_position_embeddings").value_or(0)
+                                                  : need("max_position_embeddings"));
+  set("rope.scaling.yarn_beta_fast", GgufValue::of(r.real("beta_fast").value_or(32)));
+  set("rope.scaling.yarn_beta_slow", GgufValue::of(r.real("beta_slow").value_or(1)));
+  unfitUnless(r.flag("truncate").value_or(true), "rope_scaling.truncate", "is false");
+  const double usual = 1 + 0.1 * std::log(std::max(factor, 1.0));
+  const double mscale = r.real("mscale").value_or(0), allDims = r.real("mscale_all_dim").value_or(0);
+  if (family_.ownHeads) {
+    // DeepSeek's: the factor on cosines and sines is the quotient of the two, the square of the second goes to
+    // attention.
+    unfitUnless(mscale == allDims && mscale != 0, "rope_scaling.mscale", "is not rope_scaling.mscale_all_dim");
+    set("rope.scaling.yarn_log_multiplier", GgufValue::of(0.1 * allDims));
+  } else if (const auto magnitude = r.real("attention_factor")) {
+    set("rope.scaling.attn_factor", GgufValue::of(*magnitude / usual));  // GGUF's is a factor on the usual one
+  } else {
+    unfitUnless(mscale == 0 && allDims == 0, "rope_scaling.mscale", "is given");
+  }
+}
+
+// As Llama 3.1 stretches its positions: what each frequency is divided by (rope_freqs.weight in GGUF).
+void ConfigTranslation::llama3(ConfigReader& r, double factor, double base) {
+  const double low = r.real("low_freq_factor").value_or(1), high = r.real("high_freq_factor").value_or(4);
+  const auto original = double(r.whole("original_max_position_embeddings").value_or(8192));
+  const uint64_t heads = std::max<uint64_t>(1, need("num_attention_heads"));
+  const uint64_t dims = config_.has("head_dim") ? config_.whole("head_dim").value_or(0) : need("hidden_size") / heads;
+  constexpr uint64_t kMostDims = 4096;
+  if (dims > kMostDims || !(high > low)) return r.refuse(Err::badValue, "high_freq_factor", "cannot be used");
+  for (uint64_t i = 0; i < dims / 2; ++i) {
+    const double wave = 2 * std::numbers::pi * std::pow(base, double(2 * i) / double(dims));
+    const double smooth = std::clamp((original / wave - low) / (high - low), 0.0, 1.0);
+    out_.ropeFactors.push_back(float(1 / ((1 - smooth) / factor + smooth)));
+  }
+}
+
+void ConfigTranslation::quantization() {
+  const nlohmann::json* object = config_.object("quantization_config");
+  if (!object) return;
+  ConfigReader q(object, "quantization_config.");
+  const std::string method = q.text("quant_method").value_or("");
+  const auto block = q.wholes("weight_block_size");  // {outputs, inputs}
+  constexpr uint64_t kMostBlock = 1 << 20;
+  unfitUnless(method == "fp8", "quantization_config.quant_method", "is " + quotedName(method));
+  const bool sized =
+      block.size() == 2 && std::ranges::all_of(block, [](uint64_t n) { return n > 0 && n <= kMostBlock; });
+  unfitUnless(method != "fp8" || sized, "quantization_config.weight_block_size", "is not two sizes");
+  if (method == "fp8" && sized) {
+    const std::array<int64_t, 2> sizes{int64_t(block[1]), int64_t(block[0])};
+    setWhole(std::string(kWeightBlockSize), GgufValue::of(std::span<const int64_t>(sizes)));
+  }
+  config_.adopt(q.result());
+}
+
+}  // namespace lemma

@@ -1,0 +1,243 @@
+#include "engine/hf_folder/hf_folder.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "engine/hf_folder/checked_json.h"
+#include "engine/hf_folder/config_translation.h"
+#include "engine/hf_folder/family.h"
+#include "engine/model_file/content_id.h"
+#include "engine/model_file/mapped_file.h"
+#include "engine/safetensors/safetensors.h"
+
+namespace lemma {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr uint64_t kConfigBytes = 4 << 20;
+constexpr uint64_t kIndexBytes = 64 << 20;
+constexpr size_t kShards = 4096;
+constexpr size_t kTensors = 1 << 20;
+
+std::string_view textOf(const MappedFile& file) {
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+tl::unexpected<Error> about(const std::string& path, const Error& error) {
+  return fail(error.code, path + ": " + error.what);
+}
+
+class Opening {
+ public:
+  explicit Opening(const std::string& folder) : folder_(folder) {}
+
+  Result<ModelFile> open() {
+    LEMMA_TRY(config, required("config.json", kConfigBytes));
+    auto parsed = parseCheckedJson(textOf(*config));
+    if (!parsed) return about(path("config.json"), parsed.error());
+    LEMMA_CHECK(translate(*parsed));
+    LEMMA_CHECK(readTexts());
+    LEMMA_CHECK(openShards());
+    LEMMA_CHECK(nameTensors());
+    if (!translated_.ropeFactors.empty()) addRopeFactors();
+    ModelHeader& header = model_.header;
+    if (header.tensors.size() > kTensors) {
+      return fail(Err::tooLarge, folder_ + " holds more than the " + std::to_string(kTensors) + " tensors allowed");
+    }
+    header.kv = std::move(translated_.kv);
+    if (const auto indexed = header.indexKeys(); !indexed) return about(folder_, indexed.error());
+    if (const auto indexed = header.indexTensors(); !indexed) return about(folder_, indexed.error());
+    model_.unfit = std::move(translated_.unfit);
+    model_.id = contentId(contents_);
+    return std::move(model_);
+  }
+
+ private:
+  std::string path(std::string_view name) const { return (fs::path(folder_) / name).string(); }
+
+  // A text of the folder, mapped; it is part of what the model is known by.
+  Result<std::shared_ptr<MappedFile>> required(const std::string& name, uint64_t most) {
+    LEMMA_TRY(file, MappedFile::open(path(name)));
+    if (file->bytes().size() > most) {
+      return fail(Err::tooLarge, path(name) + " has " + std::to_string(file->bytes().size()) +
+                                     " bytes, more than the " + std::to_string(most) + " allowed");
+    }
+    contents_.push_back({file->bytes(), file->bytes().size()});
+    texts_.push_back(file);
+    model_.bytes += file->bytes().size();
+    return file;
+  }
+  // Null where the folder has none.
+  Result<std::shared_ptr<MappedFile>> optional(const std::string& name, uint64_t most) {
+    std::error_code ignored;
+    if (!fs::exists(path(name), ignored)) return std::shared_ptr<MappedFile>();
+    return required(name, most);
+  }
+  Result<json> optionalJson(const std::string& name) {
+    LEMMA_TRY(file, optional(name, kConfigBytes));
+    if (!file) return json::object();
+    auto parsed = parseCheckedJson(textOf(*file));
+    if (!parsed) return about(path(name), parsed.error());
+    return parsed;
+  }
+
+  void set(std::string_view key, GgufValue value) { translated_.kv.emplace_back(std::string(key), std::move(value)); }
+
+  Result<void> translate(const json& config) {
+    ConfigReader reader(&config);
+    const auto type = reader.text("model_type");
+    if (!type) reader.missing("model_type");
+    if (const auto read = reader.result(); !read) return about(path("config.json"), read.error());
+    family_ = hfFamily(*type);
+    if (!family_) {
+      set("general.architecture", GgufValue::of(std::string_view(*type)));
+      return {};
+    }
+    auto translated = ConfigTranslation(config, *family_).translate();
+    if (!translated) return about(path("config.json"), translated.error());
+    translated_ = std::move(*translated);
+    return {};
+  }
+
+  // The model's name, its chat template and the sampling its makers advise.
+  Result<void> readTexts() {
+    std::error_code ignored;
+    const fs::path whole = fs::canonical(folder_, ignored);
+    if (!whole.filename().empty()) set("general.name", GgufValue::of(std::string_view(whole.filename().string())));
+
+    LEMMA_TRY(tokenizer, optionalJson("tokenizer_config.json"));
+    LEMMA_TRY(ownFile, optional("chat_template.jinja", kConfigBytes));
+    const std::string chatTemplate = ownFile ? std::string(textOf(*ownFile)) : templateIn(tokenizer);
+    if (!chatTemplate.empty()) set("tokenizer.chat_template", GgufValue::of(std::string_view(chatTemplate)));
+
+    LEMMA_TRY(generation, optionalJson("generation_config.json"));
+    static constexpr std::pair<const char*, const char*> kSampling[] = {{"temperature", "temp"},
+                                                                        {"top_k", "top_k"},
+                                                                        {"top_p", "top_p"},
+                                                                        {"min_p", "min_p"},
+                                                                        {"repetition_penalty", "penalty_repeat"}};
+    ConfigReader reader(&generation);
+    for (const auto& [theirs, ours] : kSampling) {
+      if (const auto number = reader.real(theirs)) set("general.sampling." + std::string(ours), GgufValue::of(*number));
+    }
+    if (const auto read = reader.result(); !read) return about(path("generation_config.json"), read.error());
+    return {};
+  }
+
+  // A text, or a list of named ones of which "default" is meant.
+  static std::string templateIn(const json& tokenizer) {
+    const auto it = tokenizer.find("chat_template");
+    if (it == tokenizer.end()) return {};
+    if (it->is_string()) return it->get<std::string>();
+    if (!it->is_array()) return {};
+    for (const json& entry : *it) {
+      if (entry.is_object() && entry.value("name", json()) == "default" && entry.contains("template") &&
+          entry["template"].is_string()) {
+        return entry["template"].get<std::string>();
+      }
+    }
+    return {};
+  }
+
+  Result<void> openShards() {
+    std::error_code ignored;
+    if (fs::exists(path("model.safetensors"), ignored)) return openShard("model.safetensors");
+    if (!fs::exists(path("model.safetensors.index.json"), ignored)) {
+      return fail(Err::notFound, folder_ + " holds neither model.safetensors nor model.safetensors.index.json");
+    }
+    LEMMA_TRY(file, required("model.safetensors.index.json", kIndexBytes));
+    const std::string where = path("model.safetensors.index.json");
+    auto index = parseCheckedJson(textOf(*file));
+    if (!index) return about(where, index.error());
+    const auto map = index->find("weight_map");
+    if (map == index->end() || !map->is_object()) {
+      return fail(Err::badValue, where + ": the key \"weight_map\" is missing or not an object");
+    }
+    std::set<std::string> shards;
+    for (const auto& [tensor, name] : map->items()) {
+      if (!name.is_string()) return fail(Err::badValue, where + ": " + quotedName(tensor) + " is not in a file");
+      const auto& shard = name.get_ref<const std::string&>();
+      if (!shard.ends_with(".safetensors") || shard.find_first_of(std::string_view("/\\\0", 3)) != std::string::npos) {
+        return fail(Err::badValue, where + ": " + quotedName(tensor) + " is said to lie in " + quotedName(shard) +
+                                       ", which is not a safetensors file of this folder");
+      }
+      shards.insert(shard);
+    }
+    if (shards.size() > kShards)
+      return fail(Err::tooLarge, where + " names more than " + std::to_string(kShards) + " files");
+    for (const std::string& shard : shards) LEMMA_CHECK(openShard(shard));
+    for (const auto& [tensor, name] : map->items()) {
+      const auto it = partOf_.find(tensor);
+      if (it != partOf_.end() && model_.parts[it->second].path == path(name.get_ref<const std::string&>())) continue;
+      return fail(Err::notFound, path(name.get_ref<const std::string&>()) + " does not hold the tensor " +
+                                     quotedName(tensor) + ", though model.safetensors.index.json says so");
+    }
+    return {};
+  }
+
+  Result<void> openShard(const std::string& name) {
+    LEMMA_TRY(file, MappedFile::open(path(name)));
+    auto header = parseSafetensors(file->bytes(), file->bytes().size());
+    if (!header) return about(path(name), header.error());
+    const auto part = uint32_t(model_.parts.size());
+    for (ModelTensor& t : header->tensors) {
+      t.part = part;
+      if (!partOf_.emplace(t.name, part).second) {
+        return fail(Err::badValue, path(name) + ": the tensor " + quotedName(t.name) + " is in another file too");
+      }
+      model_.header.tensors.push_back(std::move(t));
+    }
+    contents_.push_back({file->bytes().first(size_t(header->headerBytes)), file->bytes().size()});
+    model_.bytes += file->bytes().size();
+    model_.parts.push_back({path(name), file->bytes(), file});
+    return {};
+  }
+
+  Result<void> nameTensors() {
+    if (!family_) return {};
+    bool head = false;
+    for (ModelTensor& t : model_.header.tensors) {
+      if (t.name == "lm_head.weight") {
+        if (translated_.tied) continue;  // a copy of the table, which counts
+        head = true;
+      }
+      t.name = ggufName(*family_, t.name);
+    }
+    if (head || translated_.tied) return {};
+    return fail(Err::notFound, folder_ +
+                                   ": the tensor lm_head.weight is missing, and config.json does not say that the "
+                                   "embeddings are tied");
+  }
+
+  void addRopeFactors() {
+    const auto factors = std::make_shared<const std::vector<float>>(std::move(translated_.ropeFactors));
+    const auto bytes = std::as_bytes(std::span(*factors));
+    ModelTensor t{.name = "rope_freqs.weight",
+                  .type = Type::F32,
+                  .rank = 1,
+                  .part = uint32_t(model_.parts.size()),
+                  .bytes = bytes.size()};
+    t.ne[0] = int64_t(factors->size());
+    model_.header.tensors.push_back(std::move(t));
+    model_.parts.push_back({"", bytes, factors});
+  }
+
+  const std::string folder_;
+  const HfFamily* family_ = nullptr;
+  TranslatedConfig translated_;
+  ModelFile model_;
+  std::vector<std::shared_ptr<MappedFile>> texts_;  // what contents_ points into
+  std::vector<ContentPart> contents_;
+  std::map<std::string, uint32_t, std::less<>> partOf_;  // of a tensor by its name in the folder
+};
+
+}  // namespace
+
+Result<ModelFile> openHfFolder(const std::string& folder) { return Opening(folder).open(); }
+
+}  // namespace lemma
