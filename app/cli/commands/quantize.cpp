@@ -108,12 +108,14 @@ Result<Quantised> quantizeFile(const QuantizeOptions& o, const Interrupt& interr
     LEMMA_TRY(read, readImatrix(o.imatrix));
     imatrix = std::move(read);
   }
-  const QuantiseSource source{
-      .header = &file.header, .id = file.id, .bytes = [&file](const ModelTensor& t) -> std::span<const std::byte> {
-        const auto bytes = file.parts[t.part].bytes;
-        if (t.offset > bytes.size() || t.bytes > bytes.size() - t.offset) return {};
-        return bytes.subspan(size_t(t.offset), size_t(t.bytes));
-      }};
+  const QuantiseSource source{.header = &file.header,
+                              .fileBytes = file.bytes,
+                              .id = file.id,
+                              .bytes = [&file](const ModelTensor& t) -> std::span<const std::byte> {
+                                const auto bytes = file.parts[t.part].bytes;
+                                if (t.offset > bytes.size() || t.bytes > bytes.size() - t.offset) return {};
+                                return bytes.subspan(size_t(t.offset), size_t(t.bytes));
+                              }};
   const int cores = int(std::max(1u, std::thread::hardware_concurrency()));
   const QuantiseOptions options{.recipe = recipe,
                                 .rules = rules,
