@@ -72,7 +72,7 @@ std::vector<Case> cases() {
       {"a header beyond the file", safetensorsOf("{}", "", 3), Err::truncated, "header"},
       {"no header", safetensorsOf(""), Err::badMagic, "safetensors"},
       {"a list", safetensorsOf("[]"), Err::badMagic, "safetensors"},
-      {"GGUF", "GGUF\3\0\0\0\0\0\0\0", Err::tooLarge, "header"},
+      {"GGUF", std::string("GGUF\3\0\0\0\0\0\0\0", 12), Err::tooLarge, "header"},
       {"open", safetensorsOf("{"), Err::badValue, "JSON"},
       {"words behind it", safetensorsOf("{}x"), Err::badValue, "JSON"},
       {"bytes that are no UTF-8", safetensorsOf("{\"\xff\":1}"), Err::badValue, "JSON"},
