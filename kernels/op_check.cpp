@@ -25,7 +25,8 @@ class Checker {
     require(
         v.rank >= 1 && info && info->decode && v.ne[0] > 0 && v.ne[0] % info->block == 0 && v.nb[0] == info->blockBytes,
         what);
-    require(v.scales.empty() || (v.rank == 2 && v.scales.in > 0 && v.scales.out > 0), "its scales are not a matrix's");
+    require(v.scales.empty() || ((v.rank == 2 || v.rank == 3) && v.scales.in > 0 && v.scales.out > 0),
+            "its scales are not a matrix's");
   }
 
   void pool(const TensorView& v, int64_t dim, const char* what) {

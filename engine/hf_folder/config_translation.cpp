@@ -38,6 +38,15 @@ Result<TranslatedConfig> ConfigTranslation::translate() {
   return std::move(out_);
 }
 
+void ConfigTranslation::setWhole(std::string key, GgufValue value) {
+  const auto it = std::ranges::find(out_.kv, key, &std::pair<std::string, GgufValue>::first);
+  if (it != out_.kv.end()) {
+    it->second = std::move(value);
+  } else {
+    out_.kv.emplace_back(std::move(key), std::move(value));
+  }
+}
+
 void ConfigTranslation::rows(std::span<const KeyRow> rows) {
   for (const KeyRow& row : rows) {
     if (row.need == Need::required && !config_.has(row.config)) config_.missing(row.config);
@@ -57,10 +66,15 @@ void ConfigTranslation::rows(std::span<const KeyRow> rows) {
 
 void ConfigTranslation::heads() {
   if (const auto kv = config_.whole("num_key_value_heads")) set("attention.head_count_kv", *kv);
-  const auto dim = config_.whole("head_dim");
-  if (!dim) return;  // GGUF's default is the same
-  set("attention.key_length", *dim);
-  set("attention.value_length", *dim);
+  const uint64_t dim = headDim();
+  set("attention.key_length", dim);
+  set("attention.value_length", dim);
+  set("rope.dimension_count", dim);
+}
+
+uint64_t ConfigTranslation::headDim() {
+  if (config_.has("head_dim")) return config_.whole("head_dim").value_or(0);
+  return need("hidden_size") / std::max<uint64_t>(1, need("num_attention_heads"));
 }
 
 // Up to the width of a sliding window attention over everything is the same, so the model is given that much.
@@ -103,26 +117,27 @@ void ConfigTranslation::yarn(ConfigReader& r, double factor) {
   set("rope.scaling.yarn_beta_fast", GgufValue::of(r.real("beta_fast").value_or(32)));
   set("rope.scaling.yarn_beta_slow", GgufValue::of(r.real("beta_slow").value_or(1)));
   unfitUnless(r.flag("truncate").value_or(true), "rope_scaling.truncate", "is false");
-  const double usual = 1 + 0.1 * std::log(std::max(factor, 1.0));
-  const double mscale = r.real("mscale").value_or(0), allDims = r.real("mscale_all_dim").value_or(0);
-  if (family_.ownHeads) {
-    // DeepSeek's: the factor on cosines and sines is the quotient of the two, the square of the second goes to
-    // attention.
-    unfitUnless(mscale == allDims && mscale != 0, "rope_scaling.mscale", "is not rope_scaling.mscale_all_dim");
-    set("rope.scaling.yarn_log_multiplier", GgufValue::of(0.1 * allDims));
-  } else if (const auto magnitude = r.real("attention_factor")) {
-    set("rope.scaling.attn_factor", GgufValue::of(*magnitude / usual));  // GGUF's is a factor on the usual one
-  } else {
-    unfitUnless(mscale == 0 && allDims == 0, "rope_scaling.mscale", "is given");
+  const auto magnitudeOf = [&](double mscale) { return 1 + 0.1 * mscale * std::log(std::max(factor, 1.0)); };
+  auto magnitude = r.real("attention_factor");
+  const auto mscale = r.real("mscale"), allDims = r.real("mscale_all_dim");
+  // Others than DeepSeek's take notice only where both are given.
+  const bool given = family_.ownHeads ? mscale || allDims : mscale && allDims;
+  if (!magnitude && given) magnitude = magnitudeOf(mscale.value_or(1)) / magnitudeOf(allDims.value_or(0));
+  double usual = magnitudeOf(1);
+  if (family_.ownHeads && allDims.value_or(0) != 0) {
+    // DeepSeek: the scores get the square of the second one's factor, and cosines and sines no factor of their own.
+    set("rope.scaling.yarn_log_multiplier", GgufValue::of(0.1 * *allDims));
+    usual = 1;
   }
+  // GGUF's is a factor on the usual one.
+  if (magnitude && *magnitude != usual) set("rope.scaling.attn_factor", GgufValue::of(*magnitude / usual));
 }
 
 // As Llama 3.1 stretches its positions: what each frequency is divided by (rope_freqs.weight in GGUF).
 void ConfigTranslation::llama3(ConfigReader& r, double factor, double base) {
   const double low = r.real("low_freq_factor").value_or(1), high = r.real("high_freq_factor").value_or(4);
   const auto original = double(r.whole("original_max_position_embeddings").value_or(8192));
-  const uint64_t heads = std::max<uint64_t>(1, need("num_attention_heads"));
-  const uint64_t dims = config_.has("head_dim") ? config_.whole("head_dim").value_or(0) : need("hidden_size") / heads;
+  const uint64_t dims = headDim();
   constexpr uint64_t kMostDims = 4096;
   if (dims > kMostDims || !(high > low)) return r.refuse(Err::badValue, "high_freq_factor", "cannot be used");
   for (uint64_t i = 0; i < dims / 2; ++i) {

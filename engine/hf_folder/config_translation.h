@@ -31,6 +31,7 @@ class ConfigTranslation {
   // ---- for HfFamily::more
   ConfigReader& config() { return config_; }
   uint64_t need(std::string_view configKey);  // 0 with an error where it is missing
+  // Below the architecture's name; what was said before is replaced.
   void set(std::string_view key, GgufValue value) {
     setWhole(std::string(family_.architecture) + "." + std::string(key), std::move(value));
   }
@@ -40,9 +41,10 @@ class ConfigTranslation {
   void unfitUnless(bool holds, std::string_view configKey, const std::string& what);
 
  private:
-  void setWhole(std::string key, GgufValue value) { out_.kv.emplace_back(std::move(key), std::move(value)); }
+  void setWhole(std::string key, GgufValue value);
   void rows(std::span<const KeyRow> rows);
   void heads();
+  uint64_t headDim();
   void contextLength();
   void rope();
   void yarn(ConfigReader& r, double factor);

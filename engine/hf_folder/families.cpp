@@ -96,6 +96,8 @@ void deepseek(ConfigTranslation& t) {
   // The projection of keys and values is one matrix, so the heads are those of the form before absorption.
   const uint64_t nope = t.need("qk_nope_head_dim"), rope = t.need("qk_rope_head_dim");
   t.set("attention.head_count_kv", t.need("num_attention_heads"));
+  // GGUF counts the layers that draft among the others.
+  t.set("block_count", t.need("num_hidden_layers") + t.config().whole("num_nextn_predict_layers").value_or(0));
   t.set("attention.key_length", nope + rope);
   t.set("attention.value_length", t.need("v_head_dim"));
 

@@ -89,8 +89,23 @@ Result<TensorView> WeightStore::optional(std::string_view name, std::initializer
 
 Result<std::shared_ptr<const ExpertSet>> WeightStore::requireExperts(std::string_view name, int64_t in, int64_t out,
                                                                      int64_t experts) const {
-  LEMMA_TRY(all, require(name, {in, out, experts}));
   auto set = std::make_shared<ExpertSet>();
+  const size_t dot = name.rfind('.');
+  const auto nameOf = [&](int64_t e) {
+    return std::string(name.substr(0, dot)) + "." + std::to_string(e) + std::string(name.substr(dot));
+  };
+  if (!file_.header.tensor(name) && dot != std::string_view::npos && file_.header.tensor(nameOf(0))) {
+    for (int64_t e = 0; e < experts; ++e) {
+      LEMMA_TRY(one, require(nameOf(e), {in, out}));
+      if (e > 0 && one.type != set->experts.front().type) {
+        return fail(Err::unsupported,
+                    "the tensor " + quotedName(nameOf(e)) + " is of another type than that of expert 0");
+      }
+      set->experts.push_back(one);
+    }
+    return set;
+  }
+  LEMMA_TRY(all, require(name, {in, out, experts}));
   for (int64_t e = 0; e < experts; ++e) set->experts.push_back(planeOf(all, e));
   return set;
 }

@@ -120,8 +120,9 @@ const GoldenModel kDeepSeek[] = {{"deepseek_v3", "model-f32.gguf", ""},
                                  {"deepseek_v3", "model-f16-legacy.gguf", "_f16w"},
                                  {"deepseek_r1_fp8", "model-f32.gguf", ""},
                                  {"deepseek_v2_lite", "model-f32.gguf", ""}};
-const GoldenModel kFolders[] = {
-    {"llama31", "", ""}, {"llama_tied_bf16", "", ""}, {"llama_kquant", "", ""}, {"qwen2", "", ""}, {"qwen3", "", ""}};
+const GoldenModel kFolders[] = {{"llama31", "", ""},         {"llama_tied_bf16", "", ""}, {"llama_kquant", "", ""},
+                                {"qwen2", "", ""},           {"qwen3", "", ""},           {"deepseek_v3", "", ""},
+                                {"deepseek_r1_fp8", "", ""}, {"deepseek_v2_lite", "", ""}};
 
 const auto kBackends = testing::Values("reference", "cpu");
 
