@@ -7,6 +7,7 @@
 #include "engine/blocks/gqa.h"
 #include "engine/blocks/norm.h"
 #include "engine/blocks/rope.h"
+#include "engine/blocks/token_ends.h"
 
 namespace lemma {
 namespace {
@@ -38,14 +39,10 @@ class Decoder final : public ModelGraph {
                .normEps = h.normEps} {}
 
   Result<void> bind(WeightStore& weights) {
-    LEMMA_TRY(table, weights.require("token_embd.weight", {h_.embedding, h_.vocabulary}));
-    LEMMA_TRY(outputNorm, weights.require("output_norm.weight", {h_.embedding}));
-    LEMMA_TRY(output, weights.optional("output.weight", {h_.embedding, h_.vocabulary}));
+    LEMMA_TRY(ends, bindTokenEnds(weights, h_));
     LEMMA_TRY(frequencies, ropeFrequencies(h_.rope, weights, h_.context));
     LEMMA_TRY(windowed, ropeFrequencies(h_.windowRope.value_or(h_.rope), weights, h_.context));
-    tokens_ = table;
-    outputNorm_ = outputNorm;
-    output_.weight = output.empty() ? table : output;  // tied embeddings
+    ends_ = ends;
     frequencies_ = frequencies;
     windowFrequencies_ = windowed;
     const DenseFfnForm ffn{
@@ -61,9 +58,7 @@ class Decoder final : public ModelGraph {
     return {};
   }
 
-  void embed(GraphBuilder& g) const override {
-    g.add({.kind = OpKind::embed, .in = {g.weight(tokens_)}, .out = {g.residual()}, .p = {.scale = h_.embeddingScale}});
-  }
+  void embed(GraphBuilder& g) const override { embedTokens(g, ends_, h_); }
 
   void layer(GraphBuilder& g, int index) const override {
     const Layer& l = layers_[size_t(index)];
@@ -78,19 +73,14 @@ class Decoder final : public ModelGraph {
     denseFfn(g, l.ffn, normed, x);
   }
 
-  void head(GraphBuilder& g) const override {
-    const TensorView picked = g.wantedActivation(h_.embedding);
-    g.add({.kind = OpKind::selectRows, .in = {g.residual()}, .out = {picked}, .p = {.wantedRows = true}});
-    rmsNorm(g, picked, outputNorm_, picked, h_.normEps, 0, true);
-    linear(g, output_, picked, g.logits(), {}, true);
-  }
+  void head(GraphBuilder& g) const override { headLogits(g, ends_, h_); }
 
  private:
   const Hparams h_;
   const DecoderForm form_;
   const GqaShape shape_;
-  TensorView tokens_, outputNorm_, frequencies_, windowFrequencies_;
-  Linear output_;
+  TokenEnds ends_;
+  TensorView frequencies_, windowFrequencies_;
   std::vector<Layer> layers_;
 };
 

@@ -8,6 +8,7 @@
 #include "engine/blocks/moe_ffn.h"
 #include "engine/blocks/norm.h"
 #include "engine/blocks/rope.h"
+#include "engine/blocks/token_ends.h"
 #include "engine/models/model_arch.h"
 
 namespace lemma {
@@ -60,13 +61,9 @@ class DeepSeek2 final : public ModelGraph {
   explicit DeepSeek2(const Hparams& h) : h_(h) {}
 
   Result<void> bind(WeightStore& weights) {
-    LEMMA_TRY(table, weights.require("token_embd.weight", {h_.embedding, h_.vocabulary}));
-    LEMMA_TRY(outputNorm, weights.require("output_norm.weight", {h_.embedding}));
-    LEMMA_TRY(output, weights.optional("output.weight", {h_.embedding, h_.vocabulary}));
+    LEMMA_TRY(ends, bindTokenEnds(weights, h_));
     LEMMA_TRY(frequencies, ropeFrequencies(h_.rope, weights, h_.context));
-    tokens_ = table;
-    outputNorm_ = outputNorm;
-    output_.weight = output.empty() ? table : output;  // tied embeddings
+    ends_ = ends;
     frequencies_ = frequencies;
     for (int i = 0; i < h_.layers; ++i) {
       LEMMA_TRY(layer, bindLayer(weights, i));
@@ -75,9 +72,7 @@ class DeepSeek2 final : public ModelGraph {
     return {};
   }
 
-  void embed(GraphBuilder& g) const override {
-    g.add({.kind = OpKind::embed, .in = {g.weight(tokens_)}, .out = {g.residual()}});
-  }
+  void embed(GraphBuilder& g) const override { embedTokens(g, ends_, h_); }
 
   void layer(GraphBuilder& g, int index) const override {
     const Layer& l = layers_[size_t(index)];
@@ -92,12 +87,7 @@ class DeepSeek2 final : public ModelGraph {
     }
   }
 
-  void head(GraphBuilder& g) const override {
-    const TensorView picked = g.wantedActivation(h_.embedding);
-    g.add({.kind = OpKind::selectRows, .in = {g.residual()}, .out = {picked}, .p = {.wantedRows = true}});
-    rmsNorm(g, picked, outputNorm_, picked, h_.normEps, 0, true);
-    linear(g, output_, picked, g.logits(), {}, true);
-  }
+  void head(GraphBuilder& g) const override { headLogits(g, ends_, h_); }
 
  private:
   Result<Layer> bindLayer(WeightStore& weights, int index) const {
@@ -107,11 +97,11 @@ class DeepSeek2 final : public ModelGraph {
     LEMMA_TRY(attention, bindLatentAttention(weights, prefix, h_));
     LEMMA_TRY(ffnNorm, weights.require(prefix + "ffn_norm.weight", {h_.embedding}));
     l.attentionNorm = attentionNorm;
-    l.attention = std::move(attention);
+    l.attention = attention;
     l.ffnNorm = ffnNorm;
     if (index < h_.experts->denseLayers) {
       LEMMA_TRY(dense, bindDenseFfn(weights, prefix, h_.embedding, h_.feedForward));
-      l.dense = std::move(dense);
+      l.dense = dense;
     } else {
       LEMMA_TRY(moe, bindMoeFfn(weights, prefix, h_.embedding, *h_.experts));
       l.moe = std::move(moe);
@@ -120,8 +110,8 @@ class DeepSeek2 final : public ModelGraph {
   }
 
   const Hparams h_;
-  TensorView tokens_, outputNorm_, frequencies_;
-  Linear output_;
+  TokenEnds ends_;
+  TensorView frequencies_;
   std::vector<Layer> layers_;
 };
 
