@@ -242,12 +242,11 @@ class Quantising {
       workers.emplace_back([&] {
         work.work();
         --running;
-        running.notify_all();
       });
     }
     const uint64_t before = told_.done;
     auto next = std::chrono::steady_clock::now();
-    while (running > 0) {
+    while (running > 0) {  // looked at, not waited for: progress is told meanwhile
       std::this_thread::sleep_for(std::chrono::microseconds(200));
       if (std::chrono::steady_clock::now() < next) continue;
       next += kTellEvery;

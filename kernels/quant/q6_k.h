@@ -22,7 +22,8 @@ struct Q6_K {
     const int half = i / 128, within = i % 128;
     const int low = (b.low[half * 64 + within % 64] >> (within / 64 * 4)) & 15;
     const int high = (b.high[half * 32 + within % 32] >> (within / 32 * 2)) & 3;
-    return halfToFloat(b.scale) * float(b.scales[i / 16]) * float((low | high << 4) - 32);
+    const int group = i / 16;
+    return halfToFloat(b.scale) * float(b.scales[group]) * float((low | high << 4) - 32);
   }
 };
 

@@ -32,13 +32,11 @@ Result<Imatrix> gather(const ImatrixOptions& o) {
   load.observer = &collector;
   LEMMA_TRY(model, Model::load(load, {}, interrupt.token()));
   if (!model->tokenizer()) return fail(Err::unsupported, load.path + " has no tokenizer.");
-  const std::vector<Token> tokens = windowTokens(*model->tokenizer(), text);
-  size_t windows = tokens.size() / kWindow;
-  if (o.windows > 0) windows = std::min(windows, size_t(o.windows));
-  if (windows == 0) {
-    return fail(Err::badValue, o.text + " has " + std::to_string(tokens.size()) + " tokens; a window has " +
-                                   std::to_string(kWindow) + ".");
+  if (model->info().activeParameters < model->info().parameters) {
+    std::fprintf(stderr, "The matrices of experts are left out: quantize will count all their columns the same.\n");
   }
+  const std::vector<Token> tokens = windowTokens(*model->tokenizer(), text);
+  LEMMA_TRY(windows, countWindows(tokens, o.windows, o.text));
   ProgressLine progress;
   for (size_t w = 0; w < windows; ++w) {
     const SeqId seq = model->newSequence();

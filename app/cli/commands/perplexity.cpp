@@ -134,6 +134,14 @@ std::vector<Token> windowTokens(const Tokenizer& tokenizer, const std::string& t
   return tokens;
 }
 
+Result<size_t> countWindows(const std::vector<Token>& tokens, int most, const std::string& name) {
+  size_t windows = tokens.size() / kWindow;
+  if (most > 0) windows = std::min(windows, size_t(most));
+  if (windows > 0) return windows;
+  return fail(Err::badValue, name + " has " + std::to_string(tokens.size()) + " tokens; a window has " +
+                                 std::to_string(kWindow) + ".");
+}
+
 Result<Json> perplexity(const PerplexityOptions& o, const Interrupt& interrupt) {
   LEMMA_TRY(text, readFile(o.text, kMaxTextBytes));
   LEMMA_TRY(model, loadFor(o, "", interrupt));
@@ -147,12 +155,7 @@ Result<Json> perplexity(const PerplexityOptions& o, const Interrupt& interrupt) 
     }
   }
   const std::vector<Token> tokens = windowTokens(*model->tokenizer(), text);
-  size_t windows = tokens.size() / kWindow;
-  if (o.windows > 0) windows = std::min(windows, size_t(o.windows));
-  if (windows == 0) {
-    return fail(Err::badValue, o.text + " has " + std::to_string(tokens.size()) + " tokens; a window has " +
-                                   std::to_string(kWindow) + ".");
-  }
+  LEMMA_TRY(windows, countWindows(tokens, o.windows, o.text));
 
   const auto vocabulary = size_t(model->info().vocabulary);
   Likelihood ours, theirs;

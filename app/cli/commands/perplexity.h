@@ -22,6 +22,8 @@ struct PerplexityOptions {
 
 // The tokens of a text; the first of each window is bos where the model asks for one.
 std::vector<Token> windowTokens(const Tokenizer& tokenizer, const std::string& text);
+// How many windows they fill, at most `most` where that is above 0; an error where not one. `name` is the text's.
+Result<size_t> countWindows(const std::vector<Token>& tokens, int most, const std::string& name);
 
 // As "lemma.perplexity/1".
 Result<Json> perplexity(const PerplexityOptions& options, const Interrupt& interrupt);
