@@ -113,7 +113,9 @@ std::string defaultModelPath() {
 }
 
 CLI::Option* addModelPath(CLI::App& app, std::string& path) {
-  return app.add_option("-m,--model", path, "Model: a GGUF file")->type_name("FILE")->default_str("the default model");
+  return app.add_option("-m,--model", path, "Model: a GGUF file, the first of a split one, or a Hugging Face folder")
+      ->type_name("FILE")
+      ->default_str("the default model");
 }
 
 void addComputeOptions(CLI::App& app, ModelOptions& options) {

@@ -157,7 +157,8 @@ void addBench(CommandLine& line) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App& app =
       *line.app.add_subcommand("bench", "Tokens per second, with random tokens; tps is the mean of the samples");
-  app.add_option("-m,--model", options->models, "Model: a GGUF file; repeatable")
+  app.add_option("-m,--model", options->models,
+                 "Model: a GGUF file, the first of a split one, or a Hugging Face folder; repeatable")
       ->type_name("FILE")
       ->allow_extra_args(false)
       ->default_str("the default model");

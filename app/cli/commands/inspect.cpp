@@ -1,4 +1,4 @@
-// inspect: what is in a GGUF file, whether or not this build can compute with it.
+// inspect: what is in a model file or folder, whether or not this build can compute with it.
 #include <algorithm>
 #include <array>
 #include <charconv>
