@@ -50,13 +50,14 @@ def machine():
 
 
 def run_peer(python, model, options):
-    command = [python, HERE / "peer_llama_cpp.py", model, options.prompt, options.generate, options.threads, 1]
+    command = [python, HERE / "peer_llama_cpp.py", model, options.prompt, options.generate, options.depth,
+               options.threads, 1]
     return json.loads(subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True).stdout)
 
 
 def run_lemma(cli, model, options):
     """One round of lemma-cli bench: {"prompt": tokens/s, "generate": tokens/s}."""
-    command = [cli, "bench", "-m", model, "-p", options.prompt, "-n", options.generate, "-r", 1,
+    command = [cli, "bench", "-m", model, "-p", options.prompt, "-n", options.generate, "-d", options.depth, "-r", 1,
                "-t", options.threads, "-tb", options.threads, "--json"]
     rows = json.loads(subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True).stdout)
     return {row["kind"]: row["tps"] for row in rows}
@@ -67,6 +68,7 @@ def main():
     parser.add_argument("-m", dest="models", action="append", type=Path, metavar="FILE", help="default: the default model")
     parser.add_argument("-p", dest="prompt", type=int, default=512)
     parser.add_argument("-n", dest="generate", type=int, default=128)
+    parser.add_argument("-d", dest="depth", type=int, default=0, help="tokens in the cache before")
     parser.add_argument("-t", dest="threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("-r", dest="rounds", type=int, default=5)
     parser.add_argument("--cli", type=Path, default=ROOT / "build/release/bin/lemma-cli")
@@ -99,7 +101,8 @@ def main():
             rows.append(f"| {model.name} | {kind} {tokens} | {mine:.1f} ({min(ours[kind]):.1f} to {max(ours[kind]):.1f}) "
                         f"| {peer:.1f} ({min(theirs[kind]):.1f} to {max(theirs[kind]):.1f}) | {mine / peer:.2f} |")
     now = datetime.datetime.now(datetime.timezone.utc)
-    print(f"{now:%Y-%m-%d %H:%M} UTC, {machine()}, {options.threads} threads, {options.rounds} rounds in turn")
+    print(f"{now:%Y-%m-%d %H:%M} UTC, {machine()}, {options.threads} threads, depth {options.depth}, "
+          f"{options.rounds} rounds in turn")
     print(f"{version}; {peer_version}, native build\n")
     print("| file | tokens | Lemma tok/s (range) | llama.cpp tok/s (range) | ratio |\n|---|---|---|---|---|")
     print("\n".join(rows))
