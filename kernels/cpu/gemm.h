@@ -35,14 +35,15 @@ static void unpackUnits(const PanelArgs& a) {
   constexpr int kMove = B::kMinimum || B::kSigned ? 0 : kPanelZero - B::kZero;
   const std::byte* const first = a.weights + a.k0 / 32 / B::kBlocks * B::kBytes;
   const int32_t blocks = int32_t(a.k / 32);
+  const std::byte* const end = first + (a.n - 1) * int64_t(a.rowBytes) + int64_t(blocks) * B::kBytes / B::kBlocks;
   for (int o = 0; o < kPanel; o += 4) {
     alignas(64) std::byte levels[4][B::kBlocks * 32] = {};
     float scale[4][2 * kUnitGap] = {}, minimum[4][2 * kUnitGap] = {};
     for (int32_t b = 0; b < blocks; b += B::kBlocks) {
       for (int i = 0; i < 4 && o + i < a.n; ++i) {
         std::byte room[B::kBytes];
-        const std::byte* const unit =
-            wholeUnit<B>(first + (o + i) * int64_t(a.rowBytes) + b / B::kBlocks * B::kBytes, blocks - b, room);
+        const std::byte* at = first + (o + i) * int64_t(a.rowBytes) + b / B::kBlocks * B::kBytes;
+        const std::byte* const unit = wholeUnit<B>(at, end - at, room);
         B::scales(unit, scale[i], minimum[i]);
         for (int q = 0; q < B::kBlocks / 4; ++q) {
           Quad low, high;

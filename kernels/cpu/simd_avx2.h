@@ -123,4 +123,10 @@ LEMMA_SIMD void storeBytes(const F* v, std::byte* first, std::byte* second, int3
   sums[1] = isum(iadd(c, d));
 }
 
+// The first `count` of kLanes floats, zeros behind.
+LEMMA_SIMD F firstOf(const float* p, int count) {
+  const I lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_maskload_ps(p, _mm256_cmpgt_epi32(iset(count), lanes));
+}
+
 }  // namespace lemma::cpu::LEMMA_CPU_TARGET

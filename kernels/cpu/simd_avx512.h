@@ -127,4 +127,7 @@ LEMMA_SIMD void storeBytes(const F* v, std::byte* first, std::byte* second, int3
   sums[1] = isum(b);
 }
 
+// The first `count` of kLanes floats, zeros behind.
+LEMMA_SIMD F firstOf(const float* p, int count) { return _mm512_maskz_loadu_ps(__mmask16((1u << count) - 1), p); }
+
 }  // namespace lemma::cpu::LEMMA_CPU_TARGET

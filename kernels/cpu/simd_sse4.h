@@ -123,4 +123,10 @@ LEMMA_SIMD void storeBytes(const F* v, std::byte* first, std::byte* second, int3
   sums[1] = isum(sum[1]);
 }
 
+// The first `count` of kLanes floats, zeros behind.
+LEMMA_SIMD F firstOf(const float* p, int count) {
+  const I lanes = _mm_setr_epi32(0, 1, 2, 3);
+  return _mm_and_ps(_mm_castsi128_ps(_mm_cmplt_epi32(lanes, iset(count))), fload(p));
+}
+
 }  // namespace lemma::cpu::LEMMA_CPU_TARGET
