@@ -35,15 +35,14 @@ struct Scratch {
   int64_t bytes = 0;
 };
 
-Scratch scratchOf(std::byte* memory, const ExpertLayer& l, const Matrix& first, const Matrix* second,
-                  const ActLayout& layout) {
+Scratch scratchOf(std::byte* memory, const ExpertLayer& l, const Matrix& first, const Matrix* second) {
   Taker t(memory);
   Scratch s;
   int i = 0;
   for (const Matrix* m : {&first, second}) {
     if (!m) continue;
     s.out[i] = t.take<float>(std::max(int64_t(kFewRows) * kFewOutputs, int64_t(l.maxRows) * kPanel) * 4);
-    s.panel[i++] = t.take(std::max(panelBytes(*m), matVecScratch(layout)));
+    s.panel[i++] = t.take(std::max(panelBytes(*m), kMatVecScratch));
   }
   if (first.decode || (second && second->decode)) s.decoded = t.take<float>(decodedBytes(first.k));
   s.bytes = t.bytes();
@@ -225,14 +224,14 @@ int ExpertGatePhase::chunks(const Run& run) const {
 }
 
 size_t ExpertGatePhase::scratchBytes() const {
-  return size_t(scratchOf(nullptr, *layer, layer->gate.front(), &layer->up.front(), layer->inLayout).bytes);
+  return size_t(scratchOf(nullptr, *layer, layer->gate.front(), &layer->up.front()).bytes);
 }
 
 void ExpertGatePhase::run(const Run& run, int chunk, Worker& worker) const {
   worker.prepared = -1;
   const ExpertLayer& e = *layer;
   const ExpertLayer::Lists l = e.lists(run);
-  const Scratch s = scratchOf(worker.scratch, e, e.gate.front(), &e.up.front(), e.inLayout);
+  const Scratch s = scratchOf(worker.scratch, e, e.gate.front(), &e.up.front());
   const int64_t width = outputs(run), blocks = (e.hidden() + width - 1) / width;
   const int32_t expert = l.used[chunk / blocks];
   const int64_t n0 = chunk % blocks * width, n = std::min(width, e.hidden() - n0);
@@ -281,14 +280,14 @@ int ExpertDownPhase::chunks(const Run& run) const {
 }
 
 size_t ExpertDownPhase::scratchBytes() const {
-  return size_t(scratchOf(nullptr, *layer, layer->down.front(), nullptr, layer->hiddenLayout).bytes);
+  return size_t(scratchOf(nullptr, *layer, layer->down.front(), nullptr).bytes);
 }
 
 void ExpertDownPhase::run(const Run& run, int chunk, Worker& worker) const {
   worker.prepared = -1;
   const ExpertLayer& e = *layer;
   const ExpertLayer::Lists l = e.lists(run);
-  const Scratch s = scratchOf(worker.scratch, e, e.down.front(), nullptr, e.hiddenLayout);
+  const Scratch s = scratchOf(worker.scratch, e, e.down.front(), nullptr);
   const int64_t width = outputs(run), n0 = chunk * width, n = std::min(width, e.down.front().n - n0);
   const int rows = e.rows(run);
   for (int r = 0; r < rows; ++r) {

@@ -27,52 +27,7 @@ LEMMA_SIMD void transpose4(const __m128i* in, std::byte* out, int64_t stride) {
   put(3, _mm_unpackhi_epi64(c, d));
 }
 
-template <class B>
-static void unpackBlocks(const PanelArgs& a) {
-  using P = PanelOf<B>;
-  const std::byte* const first = a.weights + a.k0 / 32 * B::kBytes;
-  for (int64_t b = 0; b < a.k / 32; ++b) {
-    std::byte* const panel = a.panel + b * P::kBytes;
-    alignas(64) int32_t starts[kPanel] = {};
-    for (int o = 0; o < kPanel; o += 4) {
-      __m128i low[4], high[4];
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) {
-        low[i] = high[i] = _mm_setzero_si128();
-        if (o + i >= a.n) continue;
-        const std::byte* const block = first + (o + i) * int64_t(a.rowBytes) + b * B::kBytes;
-        memcpy(starts + o + i, block, 4);
-        const auto* q = reinterpret_cast<const __m128i*>(block + B::kQuants);
-        if constexpr (B::kNibbles) {
-          const __m128i v = _mm_loadu_si128(q);
-          low[i] = _mm_and_si128(v, _mm_set1_epi8(15));
-          high[i] = _mm_and_si128(_mm_srli_epi16(v, 4), _mm_set1_epi8(15));
-          if constexpr (!B::kMinimum) {
-            low[i] = _mm_add_epi8(low[i], _mm_set1_epi8(char(kPanelZero - B::kZero)));
-            high[i] = _mm_add_epi8(high[i], _mm_set1_epi8(char(kPanelZero - B::kZero)));
-          }
-        } else {
-          low[i] = _mm_loadu_si128(q);
-          high[i] = _mm_loadu_si128(q + 1);
-          if constexpr (kByteZero == 128) {
-            low[i] = _mm_xor_si128(low[i], _mm_set1_epi8(-128));
-            high[i] = _mm_xor_si128(high[i], _mm_set1_epi8(-128));
-          }
-        }
-      }
-      transpose4(low, panel + o * 4, 4 * kPanel);
-      transpose4(high, panel + 4 * 4 * kPanel + o * 4, 4 * kPanel);
-    }
-    auto* const scales = reinterpret_cast<float*>(panel + P::kScales);
-    for (int o = 0; o < kPanel; o += kLanes) {
-      const I v = iload(starts + o);
-      fstore(scales + o, lowHalf(v));
-      if constexpr (B::kMinimum) fstore(scales + kPanel + o, highHalf(v));
-    }
-  }
-}
-
-// The same for formats of units. Levels without minima are moved to the panel's zero.
+// Levels without minima are moved to the panel's zero.
 template <class B>
 static void unpackUnits(const PanelArgs& a) {
   using P = PanelOf<B>;
@@ -80,14 +35,15 @@ static void unpackUnits(const PanelArgs& a) {
   constexpr int kMove = B::kMinimum || B::kSigned ? 0 : kPanelZero - B::kZero;
   const std::byte* const first = a.weights + a.k0 / 32 / B::kBlocks * B::kBytes;
   const int32_t blocks = int32_t(a.k / 32);
+  const std::byte* const end = first + (a.n - 1) * int64_t(a.rowBytes) + int64_t(blocks) * B::kBytes / B::kBlocks;
   for (int o = 0; o < kPanel; o += 4) {
     alignas(64) std::byte levels[4][B::kBlocks * 32] = {};
     float scale[4][2 * kUnitGap] = {}, minimum[4][2 * kUnitGap] = {};
     for (int32_t b = 0; b < blocks; b += B::kBlocks) {
       for (int i = 0; i < 4 && o + i < a.n; ++i) {
         std::byte room[B::kBytes];
-        const std::byte* const unit =
-            wholeUnit<B>(first + (o + i) * int64_t(a.rowBytes) + b / B::kBlocks * B::kBytes, blocks - b, room);
+        const std::byte* at = first + (o + i) * int64_t(a.rowBytes) + b / B::kBlocks * B::kBytes;
+        const std::byte* const unit = wholeUnit<B>(at, end - at, room);
         B::scales(unit, scale[i], minimum[i]);
         for (int q = 0; q < B::kBlocks / 4; ++q) {
           Quad low, high;
@@ -165,7 +121,7 @@ static void gemmTile(const GemmArgs& a, int row, int firstVec) {
           const I xs = iset(four);
 #pragma GCC unroll 4
           for (int v = 0; v < kTileVecs; ++v) {
-            dot[r][v] = P::kSigned ? dotSigned(dot[r][v], w[v], xs) : dotLevel(dot[r][v], w[v], xs);
+            dot[r][v] = dotBytes<P::kSigned>(dot[r][v], w[v], xs);
           }
         }
       }

@@ -8,10 +8,11 @@
 
 namespace lemma::cpu {
 
-constexpr int kPanel = 32;      // outputs of one weight panel, and values of one block of 8-bit activations
-constexpr int kKeyTile = 64;    // positions of one attention tile
-constexpr int kFewRows = 8;     // up to here a matMul is a mat-vec; more rows are another family of kernels
-constexpr int kSegment = 2048;  // values along k of one weight panel (a multiple of 512)
+constexpr int kPanel = 32;    // outputs of one weight panel, and values of one block of 8-bit activations
+constexpr int kKeyTile = 64;  // positions of one attention tile
+constexpr int kFewRows = 8;   // up to here a matMul is a mat-vec; more rows are another family of kernels
+constexpr int64_t kMatVecScratch = 14 << 10;  // bytes that a mat-vec works in
+constexpr int kSegment = 2048;                // values along k of one weight panel (a multiple of 512)
 
 // Activations in 8 bits, one row: per block of 32 values a float scale (largest / 127) and bytes.
 //   q     roundUp(nb, 16) blocks; groups of four blocks store their first halves, then their second halves
@@ -36,14 +37,8 @@ struct MatVecArgs {
   int tokens = 0;        // at most kFewRows
   float* out = nullptr;  // [tokens, ldOut]
   int64_t ldOut = 0;
-  std::byte* scratch = nullptr;  // matVecScratch(*layout) bytes
+  std::byte* scratch = nullptr;  // kMatVecScratch bytes
 };
-
-constexpr int64_t kUnitScratch = 14 << 10;  // of the formats of mat_vec_units.h
-constexpr int64_t matVecScratch(const ActLayout& layout) {
-  const int64_t blocks = (int64_t(layout.padded) + 16) * 64;
-  return blocks > kUnitScratch ? blocks : kUnitScratch;
-}
 
 struct PanelArgs {
   const std::byte* weights = nullptr;  // first row of the panel

@@ -8,6 +8,7 @@
 #include "kernels/cpu/kernel_table.h"
 #include "kernels/cpu/row_kernels.h"
 #include "kernels/cpu/weight_formats.h"
+// (quad.h with it)
 #include "kernels/cpu/weight_formats_k.h"
 // (these use the one above)
 #include "kernels/cpu/weight_formats_32.h"
@@ -24,16 +25,6 @@ namespace lemma::cpu::LEMMA_CPU_TARGET {
 
 #define LEMMA_STRING_(x) #x
 #define LEMMA_STRING(x) LEMMA_STRING_(x)
-
-template <class B>
-constexpr FormatKernels blockFormat(Type type) {
-  return {.type = uint32_t(type),
-          .bytes = true,
-          .panelBytesPerBlock = int(PanelOf<B>::kBytes),
-          .matVec = matVecBlocks<B>,
-          .unpack = unpackBlocks<B>,
-          .gemm = gemmPanel<PanelOf<B>>};
-}
 
 // kInFile: unpacked where it is multiplied, a tile of its own; otherwise into scratch, for a tile that many share.
 template <class B, bool kInFile>
@@ -60,9 +51,9 @@ constexpr FormatKernels kFormats[] = {
     valueFormat<ValuesF32>(Type::F32),
     valueFormat<ValuesF16>(Type::F16),
     valueFormat<ValuesBF16>(Type::BF16),
-    blockFormat<BlocksQ4_0>(Type::Q4_0),
-    blockFormat<BlocksQ4_1>(Type::Q4_1),
-    blockFormat<BlocksQ8_0>(Type::Q8_0),
+    unitFormat<UnitQ4_0, true>(Type::Q4_0),
+    unitFormat<UnitQ4_1, true>(Type::Q4_1),
+    unitFormat<UnitQ8_0, true>(Type::Q8_0),
     unitFormat<UnitQ2_K, false>(Type::Q2_K),
     unitFormat<UnitQ3_K, false>(Type::Q3_K),
     unitFormat<UnitQ4_K, true>(Type::Q4_K),
@@ -70,7 +61,7 @@ constexpr FormatKernels kFormats[] = {
     unitFormat<UnitQ6_K, true>(Type::Q6_K),
     unitFormat<UnitQ5_0, false>(Type::Q5_0),
     unitFormat<UnitQ5_1, false>(Type::Q5_1),
-    unitFormat<UnitIQ4_NL, false>(Type::IQ4_NL),
+    unitFormat<UnitIQ4_NL, true>(Type::IQ4_NL),
     unitFormat<UnitIQ4_XS, true>(Type::IQ4_XS),
     unitFormat<UnitMXFP4, false>(Type::MXFP4),
     unitFormat<UnitNVFP4, false>(Type::NVFP4),

@@ -1,8 +1,9 @@
 // Up to 8 rows of activations times a matrix in a format that is unpacked unit by unit (weight_formats_k.h says what a
 // unit is). Included once a target.
-// Four weight rows at a time, kUnitGap blocks of each: scales and minima become floats in scratch, levels too unless
-// the format is unpacked where it is multiplied, then every row of activations is multiplied with the four. An output
-// is summed in one fixed order along k, minima of a part before its products, whichever rows share its tile.
+// Four weight rows at a time, kUnitGap blocks of each: scales, minima and levels go to scratch, then every row of
+// activations is multiplied with the four. For one row of activations, formats that are quick to take apart are read
+// weight row by weight row instead. An output is summed in one fixed order along k, minima of a part before its
+// products, whichever rows share its tile.
 #include "kernels/cpu/kernel_table.h"
 
 namespace lemma::cpu::LEMMA_CPU_TARGET {
@@ -16,54 +17,82 @@ struct UnitScratch {
   UnitRow rows[kRowsAtOnce];
   F sums[kFewRows][kRowsAtOnce];
 };
-static_assert(sizeof(UnitScratch) <= kUnitScratch);
+static_assert(sizeof(UnitScratch) <= kMatVecScratch);
+
+// Fetches what lies where the next part of the row will be taken apart, while this one is.
+template <class B>
+LEMMA_SIMD void prefetchUnit(const std::byte* unit) {
+#pragma GCC unroll 8
+  for (int i = 0; i < B::kBytes; i += 64) _mm_prefetch(unit + i, _MM_HINT_T0);
+}
+
+// A unit of which only `readable` bytes may be read: what is missing of it counts as zero bytes. A row may end within a
+// unit; what lies behind it, the next row mostly, is read along and gets the scale zero.
+template <class B>
+LEMMA_SIMD const std::byte* wholeUnit(const std::byte* unit, int64_t readable, std::byte* room) {
+  if (readable >= B::kBytes) [[likely]]
+    return unit;
+  memset(room, 0, B::kBytes);
+  memcpy(room, unit, size_t(readable));
+  return room;
+}
+
+// A part of four weight rows: its place in k, where it lies, and where that lies which comes after it.
+struct UnitPart {
+  int32_t block = 0, blocks = 0;
+  const std::byte *units = nullptr, *next = nullptr;  // of the first row
+  const std::byte* end = nullptr;                     // of the last row of all
+};
 
 // Where a tile finds the levels of blocks 4 quad and on of a part: in scratch, one kind of tile for all formats that
-// share it, or in the file's own bytes.
+// share it, or in the file's own bytes. The sums are the same.
 template <bool kHalves_, bool kSigned_>
 struct LevelsInScratch {
-  static constexpr bool kHalves = kHalves_, kSigned = kSigned_;
-  LEMMA_UNIT void load(const UnitRow& row, const std::byte*, int32_t quad, Quad& first, Quad& second) {
+  static constexpr bool kHalves = kHalves_, kSigned = kSigned_, kMinimum = true;
+  static constexpr int kZero = 0;
+  LEMMA_UNIT void load(const UnitPart&, int64_t, const UnitRow& row, int32_t quad, Quad& first, Quad& second) {
     first = quadAt(row.levels + 128 * quad);
     second = quadAt(row.levels + 128 * quad + 64);
   }
 };
 template <class B>
 struct LevelsInFile {
-  static_assert(B::kBlocks == 8, "rows of smaller units may end within one");
-  static constexpr bool kHalves = B::kHalves, kSigned = B::kSigned;
-  LEMMA_UNIT void load(const UnitRow&, const std::byte* units, int32_t quad, Quad& first, Quad& second) {
-    constexpr int kQuads = B::kBlocks / 4;
-    B::levels(units + quad / kQuads * B::kBytes, quad % kQuads, first, second);
+  static constexpr bool kHalves = B::kHalves, kSigned = B::kSigned, kMinimum = B::kMinimum;
+  static constexpr int kZero = B::kZero;
+  LEMMA_UNIT void load(const UnitPart& part, int64_t rowOffset, const UnitRow&, int32_t quad, Quad& first,
+                       Quad& second) {
+    constexpr int32_t kQuads = B::kBlocks / 4;
+    const int64_t at = rowOffset + quad / kQuads * B::kBytes;
+    if (quad % kQuads == 0) prefetchUnit<B>(part.next + at);
+    B::levels(part.units + at, quad % kQuads, first, second);
   }
 };
 
 template <class L, int kRows, int kTokens>
 struct UnitTile {
+  const UnitPart* unitPart;
   const UnitRow* rows[kRows];
-  const std::byte* units[kRows];
+  int64_t offsets[kRows];  // of the rows from the first
   const std::byte* acts[kTokens];
   F scale[L::kHalves ? 2 : 1][kRows][kTokens];
   F sum[kRows][kTokens];
 
   template <int kStep, int kPart>
   [[gnu::always_inline]] inline void part(int32_t quad, const Quad* first, const Quad* second) {
-    const auto dot = [](I acc, I w, I x) __attribute__((always_inline)) {
-      return L::kSigned ? dotSigned(acc, w, x) : dotLevel(acc, w, x);
-    };
 #pragma GCC unroll 4
     for (int t = 0; t < kTokens; ++t) {
       const std::byte* const at = acts[t] + 128 * quad + kPart * int(sizeof(I));
       const I x = iload(at), y = iload(at + 64);
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) {
-        const I low = dot(izero(), first[r].v[kPart], x);
+        const I low = dotBytes<L::kSigned>(izero(), first[r].v[kPart], x);
         if constexpr (L::kHalves) {
-          const I high = dot(izero(), second[r].v[kPart], y);
+          const I high = dotBytes<L::kSigned>(izero(), second[r].v[kPart], y);
           sum[r][t] = fma(toFloat(low), spread<kStep>(scale[0][r][t]), sum[r][t]);
           sum[r][t] = fma(toFloat(high), spread<kStep>(scale[1][r][t]), sum[r][t]);
         } else {
-          sum[r][t] = fma(toFloat(dot(low, second[r].v[kPart], y)), spread<kStep>(scale[0][r][t]), sum[r][t]);
+          sum[r][t] =
+              fma(toFloat(dotBytes<L::kSigned>(low, second[r].v[kPart], y)), spread<kStep>(scale[0][r][t]), sum[r][t]);
         }
       }
     }
@@ -74,7 +103,7 @@ struct UnitTile {
   [[gnu::always_inline]] inline void quad(int32_t q) {
     Quad first[kRows], second[kRows];
 #pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r) L::load(*rows[r], units[r], q, first[r], second[r]);
+    for (int r = 0; r < kRows; ++r) L::load(*unitPart, offsets[r], *rows[r], q, first[r], second[r]);
     part<kQuad * kQuadParts, 0>(q, first, second);
     if constexpr (kQuadParts > 1) part<kQuad * kQuadParts + 1, 1>(q, first, second);
     if constexpr (kQuadParts > 2) {
@@ -84,44 +113,54 @@ struct UnitTile {
   }
 };
 
-// Adds the products of one part of k, `blocks` from `firstBlock` on, to the sums in scratch. The scales there are zero
-// up to the next multiple of kLanes.
+// Adds the products of a part of kRows weight rows, `offset` bytes from the part's first, to
+// sums[kTokens][kRowsAtOnce]. Scales are zero up to the next multiple of kLanes.
 template <class L, int kRows, int kTokens>
-static void unitTile(const MatVecArgs& a, UnitScratch& s, const std::byte* units, int row, int token,
-                     int32_t firstBlock, int32_t blocks) {
+static void unitTile(const MatVecArgs& a, const UnitPart& part, const UnitRow* rows, int64_t offset, int token,
+                     F* sums) {
   constexpr int kParts = L::kHalves ? 2 : 1;
   const ActLayout& layout = *a.layout;
   UnitTile<L, kRows, kTokens> tile;
+  tile.unitPart = &part;
   const float *actScale[kTokens], *actSum[kTokens];
 #pragma GCC unroll 4
   for (int t = 0; t < kTokens; ++t) {
     const std::byte* const acts = a.acts + (token + t) * a.actStride;
-    tile.acts[t] = acts + firstBlock * 32;
-    actScale[t] = reinterpret_cast<const float*>(acts + layout.scale) + firstBlock;
-    actSum[t] = reinterpret_cast<const float*>(acts + (L::kHalves ? layout.halfSum : layout.sum)) + firstBlock;
+    tile.acts[t] = acts + part.block * 32;
+    actScale[t] = reinterpret_cast<const float*>(acts + layout.scale) + part.block;
+    actSum[t] = reinterpret_cast<const float*>(acts + (L::kHalves ? layout.halfSum : layout.sum)) + part.block;
   }
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
-    tile.rows[r] = &s.rows[row + r];
-    tile.units[r] = units + (row + r) * int64_t(a.rowBytes);
+    tile.rows[r] = rows + r;
+    tile.offsets[r] = offset + r * int64_t(a.rowBytes);
 #pragma GCC unroll 4
-    for (int t = 0; t < kTokens; ++t) tile.sum[r][t] = s.sums[token + t][row + r];
+    for (int t = 0; t < kTokens; ++t) tile.sum[r][t] = sums[t * kRowsAtOnce + r];
   }
-  for (int32_t b = 0; b < blocks; b += kLanes) {
+  for (int32_t b = 0; b < part.blocks; b += kLanes) {
+    const int count = part.blocks - b;
+    const auto scales = [&](const float* from) __attribute__((always_inline)) {
+      return count < kLanes ? firstOf(from + b, count) : fload(from + b);
+    };
 #pragma GCC unroll 4
     for (int t = 0; t < kTokens; ++t) {
       const F xs = fload(actScale[t] + b);
 #pragma GCC unroll 2
       for (int p = 0; p < kParts; ++p) {
-        const F sums = fload(actSum[t] + p * layout.padded + b);
+        const F xsum = fload(actSum[t] + p * layout.padded + b);
 #pragma GCC unroll 4
         for (int r = 0; r < kRows; ++r) {
-          tile.scale[p][r][t] = fmul(fload(tile.rows[r]->scale[p] + b), xs);
-          tile.sum[r][t] = fma(fload(tile.rows[r]->minimum[p] + b), sums, tile.sum[r][t]);
+          const F w = scales(tile.rows[r]->scale[p]);
+          tile.scale[p][r][t] = fmul(w, xs);
+          if constexpr (L::kMinimum) {
+            tile.sum[r][t] = fma(scales(tile.rows[r]->minimum[p]), xsum, tile.sum[r][t]);
+          } else if constexpr (L::kZero != 0) {
+            tile.sum[r][t] = fma(w, fmul(xsum, fset(float(-L::kZero))), tile.sum[r][t]);
+          }
         }
       }
     }
-    const int32_t q = b / 4, left = (blocks - b + 3) / 4;
+    const int32_t q = b / 4, left = (count + 3) / 4;
     tile.template quad<0>(q);
     if constexpr (kGroup > 1) {
       if (left > 1) tile.template quad<1>(q + 1);
@@ -134,38 +173,40 @@ static void unitTile(const MatVecArgs& a, UnitScratch& s, const std::byte* units
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
-    for (int t = 0; t < kTokens; ++t) s.sums[token + t][row + r] = tile.sum[r][t];
+    for (int t = 0; t < kTokens; ++t) sums[t * kRowsAtOnce + r] = tile.sum[r][t];
   }
 }
 
 template <class L, int kTokens>
-static void unitRows(const MatVecArgs& a, UnitScratch& s, const std::byte* units, int count, int& token,
-                     int32_t firstBlock, int32_t blocks) {
+static void unitRows(const MatVecArgs& a, UnitScratch& s, const UnitPart& part, int count, int& token) {
   constexpr int kRows = kMaxStreams / kTokens < kRowsAtOnce ? kMaxStreams / kTokens : kRowsAtOnce;
   for (; token + kTokens <= a.tokens; token += kTokens) {
+    const auto tile = [&]<int kCount>(int row) {
+      unitTile<L, kCount, kTokens>(a, part, s.rows + row, row * int64_t(a.rowBytes), token, s.sums[token] + row);
+    };
     int row = 0;
-    for (; row + kRows <= count; row += kRows) unitTile<L, kRows, kTokens>(a, s, units, row, token, firstBlock, blocks);
-    for (; row < count; ++row) unitTile<L, 1, kTokens>(a, s, units, row, token, firstBlock, blocks);
+    for (; row + kRows <= count; row += kRows) tile.template operator()<kRows>(row);
+    for (; row < count; ++row) tile.template operator()<1>(row);
   }
 }
 
-// A unit that ends with the row: what is missing of it counts as zero bytes.
+// The scales of a part of a row, and its minima where the format has them.
 template <class B>
-LEMMA_SIMD const std::byte* wholeUnit(const std::byte* unit, int32_t blocks, std::byte* room) {
-  if (blocks >= B::kBlocks) return unit;
-  memset(room, 0, B::kBytes);
-  memcpy(room, unit, size_t(blocks * B::kBytes / B::kBlocks));
-  return room;
+LEMMA_SIMD void unpackScales(const std::byte* units, int32_t blocks, UnitRow& row) {
+  for (int32_t b = 0; b < blocks; b += B::kBlocks, units += B::kBytes) {
+    B::scales(units, row.scale[0] + b, row.minimum[0] + b);
+  }
 }
 
-template <class B, bool kLevels>
-static void unpackPart(const std::byte* units, int32_t blocks, UnitRow& row) {
-  int32_t b = 0;
-  for (; b < blocks; b += B::kBlocks, units += B::kBytes) {
+// The same with levels, and with minima for every format.
+template <class B>
+static void unpackPart(const UnitPart& part, int64_t rowOffset, UnitRow& row) {
+  const std::byte *units = part.units + rowOffset, *next = part.next + rowOffset;
+  for (int32_t b = 0; b < part.blocks; b += B::kBlocks, units += B::kBytes, next += B::kBytes) {
     std::byte room[B::kBytes];
-    const std::byte* const unit = wholeUnit<B>(units, blocks - b, room);
+    const std::byte* const unit = wholeUnit<B>(units, part.end - units, room);
     B::scales(unit, row.scale[0] + b, row.minimum[0] + b);
-    if constexpr (!kLevels) continue;
+    prefetchUnit<B>(next);
     for (int q = 0; q < B::kBlocks / 4; ++q) {
       Quad first, second;
       B::levels(unit, q, first, second);
@@ -173,50 +214,86 @@ static void unpackPart(const std::byte* units, int32_t blocks, UnitRow& row) {
       store(row.levels + b * 32 + q * 128 + 64, second);
     }
   }
-  constexpr int kParts = B::kHalves ? 2 : 1;
-  for (int p = 0; p < kParts; ++p) {
-    for (int32_t i = b; i < (blocks + kLanes - 1) / kLanes * kLanes; ++i) row.scale[p][i] = row.minimum[p][i] = 0;
-    if constexpr (!B::kMinimum) {
-      for (int32_t i = 0; i < blocks; i += kLanes) {
+  if constexpr (!B::kMinimum) {
+    for (int p = 0; p < (B::kHalves ? 2 : 1); ++p) {
+      for (int32_t i = 0; i < part.blocks; i += kLanes) {
         fstore(row.minimum[p] + i, fmul(fload(row.scale[p] + i), fset(float(-B::kZero))));
       }
     }
   }
 }
 
-template <class B, bool kInFile>
-struct LevelsOf {
-  using Type = LevelsInScratch<B::kHalves, B::kSigned>;
-};
+// One row of activations and levels that are never stored: weight rows one by one, so that memory is read strictly in
+// order. The scales of what comes next are taken apart before this is multiplied, or they would be loaded before their
+// stores are done.
 template <class B>
-struct LevelsOf<B, true> {
-  using Type = LevelsInFile<B>;
-};
+static void matVecOneRow(const MatVecArgs& a, const std::byte* end) {
+  auto& s = *reinterpret_cast<UnitScratch*>(a.scratch);
+  const int32_t blocks = a.layout->blocks;
+  const auto partAt = [&](int64_t n, int32_t b) __attribute__((always_inline)) {
+    const std::byte* const units = a.weights + n * int64_t(a.rowBytes) + b / B::kBlocks * B::kBytes;
+    UnitPart part{b, blocks - b < kUnitGap ? blocks - b : kUnitGap, units, units + kAhead, end};
+    const int64_t whole = int64_t((part.blocks + B::kBlocks - 1) / B::kBlocks) * B::kBytes;
+    if (end - units < whole) {  // the last row ends within a unit
+      static_assert(kUnitGap / B::kBlocks * B::kBytes <= int(2 * sizeof(UnitRow)));
+      auto* const room = reinterpret_cast<std::byte*>(s.rows + 2);
+      memset(room, 0, size_t(whole));
+      memcpy(room, units, size_t(end - units));
+      part.units = room;
+    }
+    return part;
+  };
+  UnitPart part = partAt(0, 0);
+  unpackScales<B>(part.units, part.blocks, s.rows[0]);
+  F sums[kRowsAtOnce] = {fzero(), fzero(), fzero(), fzero()};
+  for (int64_t n = 0, which = 0; n < a.n; which ^= 1) {
+    const bool last = part.block + part.blocks == blocks;
+    const int64_t nextRow = n + (last ? 1 : 0);
+    UnitPart next = part;
+    if (nextRow < a.n) {
+      next = partAt(nextRow, last ? 0 : part.block + kUnitGap);
+      unpackScales<B>(next.units, next.blocks, s.rows[which ^ 1]);
+    }
+    const int64_t r = n % kRowsAtOnce;
+    unitTile<LevelsInFile<B>, 1, 1>(a, part, s.rows + which, 0, 0, sums + r);
+    if (last && (r == kRowsAtOnce - 1 || n == a.n - 1)) {
+      alignas(16) float out[kRowsAtOnce];
+      _mm_store_ps(out, sum4(sums[0], sums[1], sums[2], sums[3]));
+      for (int i = 0; i <= r; ++i) a.out[n - r + i] = out[i];
+      for (F& sum : sums) sum = fzero();
+    }
+    part = next, n = nextRow;
+  }
+}
 
+// kInFile: a single row of activations is multiplied with levels that are never stored.
 template <class B, bool kInFile>
 static void matVecUnits(const MatVecArgs& a) {
-  using L = typename LevelsOf<B, kInFile>::Type;
+  using Scratch = LevelsInScratch<B::kHalves, B::kSigned>;
   auto& s = *reinterpret_cast<UnitScratch*>(a.scratch);
-  const int32_t all = a.layout->blocks;
+  const int32_t blocks = a.layout->blocks;
+  const std::byte* const end = a.weights + (a.n - 1) * int64_t(a.rowBytes) + int64_t(blocks) * B::kBytes / B::kBlocks;
+  if constexpr (kInFile) {
+    if (a.tokens == 1) return matVecOneRow<B>(a, end);
+  }
   for (int64_t n = 0; n < a.n; n += kRowsAtOnce) {
     const int count = int(a.n - n < kRowsAtOnce ? a.n - n : kRowsAtOnce);
     const std::byte* const rows = a.weights + n * int64_t(a.rowBytes);
     for (int t = 0; t < a.tokens; ++t) {
       for (int r = 0; r < kRowsAtOnce; ++r) s.sums[t][r] = fzero();
     }
-    for (int32_t b = 0; b < all; b += kUnitGap) {
-      const int32_t blocks = all - b < kUnitGap ? all - b : kUnitGap;
+    for (int32_t b = 0; b < blocks; b += kUnitGap) {
       const std::byte* const units = rows + b / B::kBlocks * B::kBytes;
-      const int32_t bytes = blocks * B::kBytes / B::kBlocks;
-      for (int r = 0; r < count; ++r) {
-        const std::byte* const part = units + r * int64_t(a.rowBytes);
-        for (int32_t i = 0; i < bytes; i += 64) _mm_prefetch(part + kAhead + i, _MM_HINT_T0);
-        unpackPart<B, !kInFile>(part, blocks, s.rows[r]);
+      UnitPart part{b, blocks - b, units, rows + kRowsAtOnce * int64_t(a.rowBytes), end};
+      if (part.blocks > kUnitGap) {
+        part.blocks = kUnitGap;
+        part.next = part.units + kUnitGap / B::kBlocks * B::kBytes;
       }
       int token = 0;
-      unitRows<L, 4>(a, s, units, count, token, b, blocks);
-      unitRows<L, 2>(a, s, units, count, token, b, blocks);
-      unitRows<L, 1>(a, s, units, count, token, b, blocks);
+      for (int r = 0; r < count; ++r) unpackPart<B>(part, r * int64_t(a.rowBytes), s.rows[r]);
+      unitRows<Scratch, 4>(a, s, part, count, token);
+      unitRows<Scratch, 2>(a, s, part, count, token);
+      unitRows<Scratch, 1>(a, s, part, count, token);
     }
     for (int t = 0; t < a.tokens; ++t) {
       alignas(16) float out[kRowsAtOnce];

@@ -43,7 +43,7 @@ FewScratch fewScratch(std::byte* memory, int64_t k, int64_t n, const ActLayout& 
   s.row = reinterpret_cast<float*>(take(padded(std::max(k, n)) * 4));
   s.out = reinterpret_cast<float*>(take(padded(n) * kFewRows * 4));
   s.decoded = reinterpret_cast<float*>(take(decodedBytes(std::max(k, n))));
-  s.matVec = take(matVecScratch(layout));
+  s.matVec = take(kMatVecScratch);
   return s;
 }
 

@@ -59,7 +59,7 @@ ProductPhase::Scratch ProductPhase::scratch(Worker& worker) const {
   int64_t panel = 0;
   bool decodes = false;
   for (const Product& p : products) {
-    panel = std::max({panel, panelBytes(p.weight), matVecScratch(input.bytes.layout)});
+    panel = std::max({panel, panelBytes(p.weight), kMatVecScratch});
     decodes |= p.weight.decode != nullptr;
   }
   s.acts = take(input.bytes.layout.stride * kFewRows);

@@ -74,23 +74,12 @@ LEMMA_SIMD F spread(F scales) {
   return _mm256_permutevar8x32_ps(scales, _mm256_setr_epi32(a, a, a, a, b, b, b, b));
 }
 
-LEMMA_SIMD I loadLanes(const std::byte* p, int64_t stride) {
-  const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-  const __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + stride));
-  return _mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1);
-}
-LEMMA_SIMD I loadLanesSome(const std::byte* p, int64_t stride, int count) {
-  if (count >= 2) return loadLanes(p, stride);
-  return _mm256_inserti128_si256(izero(), _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), 0);
-}
-LEMMA_SIMD I lowNibbles(I v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
-LEMMA_SIMD I highNibbles(I v) { return _mm256_and_si256(_mm256_srli_epi16(v, 4), _mm256_set1_epi8(15)); }
-
 constexpr int kByteZero = 0;
 constexpr int kPanelZero = 64;
 LEMMA_SIMD I widen(I acc, I pairs) { return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))); }
-LEMMA_SIMD I dotLevel(I acc, I w, I x) { return widen(acc, _mm256_maddubs_epi16(w, x)); }
-LEMMA_SIMD I dotSigned(I acc, I w, I x) {
+template <bool kSigned>
+LEMMA_SIMD I dotBytes(I acc, I w, I x) {
+  if constexpr (!kSigned) return widen(acc, _mm256_maddubs_epi16(w, x));
   return widen(acc, _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)));
 }
 LEMMA_SIMD I panelStart(int32_t start, bool zero) { return zero ? iset(start >> 1) : izero(); }
@@ -134,17 +123,7 @@ LEMMA_SIMD void storeBytes(const F* v, std::byte* first, std::byte* second, int3
   sums[1] = isum(iadd(c, d));
 }
 
-// Dwords `stride` apart, and the halves in them as floats.
-LEMMA_SIMD I gather(const std::byte* p, int stride) {
-  const I lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  return _mm256_i32gather_epi32(reinterpret_cast<const int*>(p), _mm256_mullo_epi32(lanes, iset(stride)), 1);
-}
-LEMMA_SIMD F halvesOf(I v) {
-  const I words = _mm256_permute4x64_epi64(_mm256_packus_epi32(v, v), 0xd8);
-  return _mm256_cvtph_ps(_mm256_castsi256_si128(words));
-}
-LEMMA_SIMD F lowHalf(I v) { return halvesOf(_mm256_and_si256(v, iset(0xffff))); }
-LEMMA_SIMD F highHalf(I v) { return halvesOf(_mm256_srli_epi32(v, 16)); }
+// The first `count` of kLanes floats, zeros behind.
 LEMMA_SIMD F firstOf(const float* p, int count) {
   const I lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   return _mm256_maskload_ps(p, _mm256_cmpgt_epi32(iset(count), lanes));

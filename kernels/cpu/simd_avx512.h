@@ -71,39 +71,23 @@ LEMMA_SIMD F spread(F scales) {
   return _mm512_permutexvar_ps(_mm512_add_epi32(index, iset(kStep * 4)), scales);
 }
 
-// 16 bytes of each of kGroup blocks that lie `stride` apart.
-LEMMA_SIMD I loadLanes(const std::byte* p, int64_t stride) {
-  const auto at = [&](int i) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + i * stride)); };
-  const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(at(0)), at(1), 1);
-  const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(at(2)), at(3), 1);
-  return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
-}
-LEMMA_SIMD I loadLanesSome(const std::byte* p, int64_t stride, int count) {
-  const auto at = [&](int i) {
-    return i < count ? _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + i * stride)) : _mm_setzero_si128();
-  };
-  const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(at(0)), at(1), 1);
-  const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(at(2)), at(3), 1);
-  return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
-}
-LEMMA_SIMD I lowNibbles(I v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
-LEMMA_SIMD I highNibbles(I v) { return _mm512_and_si512(_mm512_srli_epi16(v, 4), _mm512_set1_epi8(15)); }
-
 // Dot products of four neighbouring bytes each, added to acc: of levels 0..128 (0..255 with VNNI) or of signed bytes.
 #if defined(__AVX512VNNI__)
 constexpr int kByteZero = 128;   // signed bytes are taken as w + 128
 constexpr int kPanelZero = 128;  // likewise in panels, for unsigned levels too
-LEMMA_SIMD I dotLevel(I acc, I w, I x) { return _mm512_dpbusd_epi32(acc, w, x); }
-LEMMA_SIMD I dotSigned(I acc, I w, I x) {
-  return _mm512_dpbusd_epi32(acc, _mm512_xor_si512(w, _mm512_set1_epi8(-128)), x);
+template <bool kSigned>
+LEMMA_SIMD I dotBytes(I acc, I w, I x) {
+  static_assert(!kSigned);
+  return _mm512_dpbusd_epi32(acc, w, x);
 }
 LEMMA_SIMD I panelStart(int32_t start, bool) { return iset(start); }
 #else
 constexpr int kByteZero = 0;    // signed bytes stay signed
 constexpr int kPanelZero = 64;  // levels in panels; up to 128 times -127..127 fit the sum of two products
 LEMMA_SIMD I widen(I acc, I pairs) { return _mm512_add_epi32(acc, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1))); }
-LEMMA_SIMD I dotLevel(I acc, I w, I x) { return widen(acc, _mm512_maddubs_epi16(w, x)); }
-LEMMA_SIMD I dotSigned(I acc, I w, I x) {
+template <bool kSigned>
+LEMMA_SIMD I dotBytes(I acc, I w, I x) {
+  if constexpr (!kSigned) return widen(acc, _mm512_maddubs_epi16(w, x));
   const I flipped = _mm512_mask_sub_epi8(x, _mm512_movepi8_mask(w), izero(), x);  // |w| times x with w's sign
   return widen(acc, _mm512_maddubs_epi16(_mm512_abs_epi8(w), flipped));
 }
@@ -121,7 +105,6 @@ LEMMA_SIMD I bset(int x) { return _mm512_set1_epi8(char(x)); }
 LEMMA_SIMD I band(I a, I b) { return _mm512_and_si512(a, b); }
 LEMMA_SIMD I bor(I a, I b) { return _mm512_or_si512(a, b); }
 LEMMA_SIMD I badd(I a, I b) { return _mm512_add_epi8(a, b); }
-LEMMA_SIMD I bsub(I a, I b) { return _mm512_sub_epi8(a, b); }
 LEMMA_SIMD I btimes16(I v) { return _mm512_slli_epi16(v, 4); }  // of bytes below 16
 LEMMA_SIMD I lookUp(I table, I index) { return _mm512_shuffle_epi8(table, index); }
 LEMMA_SIMD I addWhereAll(I x, I v, I bits, int more) {  // where all of `bits` are set in v
@@ -144,13 +127,7 @@ LEMMA_SIMD void storeBytes(const F* v, std::byte* first, std::byte* second, int3
   sums[1] = isum(b);
 }
 
-// Dwords `stride` apart, and the halves in them as floats.
-LEMMA_SIMD I gather(const std::byte* p, int stride) {
-  const I lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-  return _mm512_i32gather_epi32(_mm512_mullo_epi32(lanes, iset(stride)), p, 1);
-}
-LEMMA_SIMD F lowHalf(I v) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(v)); }
-LEMMA_SIMD F highHalf(I v) { return lowHalf(_mm512_srli_epi32(v, 16)); }
+// The first `count` of kLanes floats, zeros behind.
 LEMMA_SIMD F firstOf(const float* p, int count) { return _mm512_maskz_loadu_ps(__mmask16((1u << count) - 1), p); }
 
 }  // namespace lemma::cpu::LEMMA_CPU_TARGET

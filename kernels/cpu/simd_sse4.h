@@ -76,16 +76,14 @@ LEMMA_SIMD F spread(F scales) {
   return _mm_shuffle_ps(scales, scales, kStep * 0x55);
 }
 
-LEMMA_SIMD I loadLanes(const std::byte* p, int64_t) { return iload(p); }
-LEMMA_SIMD I loadLanesSome(const std::byte* p, int64_t, int) { return iload(p); }
-LEMMA_SIMD I lowNibbles(I v) { return _mm_and_si128(v, _mm_set1_epi8(15)); }
-LEMMA_SIMD I highNibbles(I v) { return _mm_and_si128(_mm_srli_epi16(v, 4), _mm_set1_epi8(15)); }
-
 constexpr int kByteZero = 0;
 constexpr int kPanelZero = 64;
 LEMMA_SIMD I widen(I acc, I pairs) { return _mm_add_epi32(acc, _mm_madd_epi16(pairs, _mm_set1_epi16(1))); }
-LEMMA_SIMD I dotLevel(I acc, I w, I x) { return widen(acc, _mm_maddubs_epi16(w, x)); }
-LEMMA_SIMD I dotSigned(I acc, I w, I x) { return widen(acc, _mm_maddubs_epi16(_mm_abs_epi8(w), _mm_sign_epi8(x, w))); }
+template <bool kSigned>
+LEMMA_SIMD I dotBytes(I acc, I w, I x) {
+  if constexpr (!kSigned) return widen(acc, _mm_maddubs_epi16(w, x));
+  return widen(acc, _mm_maddubs_epi16(_mm_abs_epi8(w), _mm_sign_epi8(x, w)));
+}
 LEMMA_SIMD I panelStart(int32_t start, bool zero) { return zero ? iset(start >> 1) : izero(); }
 
 LEMMA_SIMD I lanesOf(const __m128i* v) { return v[0]; }
@@ -125,17 +123,7 @@ LEMMA_SIMD void storeBytes(const F* v, std::byte* first, std::byte* second, int3
   sums[1] = isum(sum[1]);
 }
 
-// Dwords `stride` apart, and the halves in them as floats.
-LEMMA_SIMD I gather(const std::byte* p, int stride) {
-  const auto at = [&](int i) {
-    int32_t v;
-    __builtin_memcpy(&v, p + i * stride, 4);
-    return v;
-  };
-  return _mm_setr_epi32(at(0), at(1), at(2), at(3));
-}
-LEMMA_SIMD F lowHalf(I v) { return halvesOf(_mm_and_si128(v, iset(0xffff))); }
-LEMMA_SIMD F highHalf(I v) { return halvesOf(_mm_srli_epi32(v, 16)); }
+// The first `count` of kLanes floats, zeros behind.
 LEMMA_SIMD F firstOf(const float* p, int count) {
   const I lanes = _mm_setr_epi32(0, 1, 2, 3);
   return _mm_and_ps(_mm_castsi128_ps(_mm_cmplt_epi32(lanes, iset(count))), fload(p));

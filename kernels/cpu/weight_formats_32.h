@@ -1,12 +1,15 @@
 // How formats of blocks of 32 or 64 values are taken apart, four blocks of 32 a unit (weight_formats_k.h says what a
-// unit is), and IQ4_XS, 256 values of IQ4_NL's levels. Q4_0, Q4_1 and Q8_0 have kernels on their own blocks instead.
-// Included once a target, after weight_formats_k.h; pure functions, any thread.
+// unit is), and IQ4_XS, 256 values of IQ4_NL's levels. Included once a target, after weight_formats_k.h; pure
+// functions, any thread.
 #include "kernels/quant/iq4_nl.h"
 #include "kernels/quant/iq4_xs.h"
 #include "kernels/quant/mxfp4.h"
 #include "kernels/quant/nvfp4.h"
+#include "kernels/quant/q4_0.h"
+#include "kernels/quant/q4_1.h"
 #include "kernels/quant/q5_0.h"
 #include "kernels/quant/q5_1.h"
+#include "kernels/quant/q8_0.h"
 
 namespace lemma::cpu::LEMMA_CPU_TARGET {
 
@@ -36,6 +39,35 @@ struct UnitOfFour {
     first = addWhere(first, bits[0], 16);
     second = addWhere(second, bits[1], 16);
   }
+};
+
+struct UnitQ4_0 : UnitOfFour<Q4_0::Block, offsetof(Q4_0::Block, q)> {
+  static constexpr int kZero = 8;
+  LEMMA_UNIT void levels(const std::byte* unit, int, Quad& first, Quad& second) { nibbles(unit, first, second); }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) { _mm_storeu_ps(scale, fourHalves(unit, kSize)); }
+};
+
+struct UnitQ4_1 : UnitOfFour<Q4_1::Block, offsetof(Q4_1::Block, q)> {
+  static constexpr bool kMinimum = true;
+  LEMMA_UNIT void levels(const std::byte* unit, int, Quad& first, Quad& second) { nibbles(unit, first, second); }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float* minimum) {
+    _mm_storeu_ps(scale, fourHalves(unit, kSize));
+    _mm_storeu_ps(minimum, fourHalves(unit + offsetof(Block, minimum), kSize));
+  }
+};
+
+struct UnitQ8_0 : UnitOfFour<Q8_0::Block, offsetof(Q8_0::Block, q)> {
+  static constexpr int kZero = kByteZero;
+  static constexpr bool kSigned = kByteZero == 0;
+  LEMMA_UNIT Quad bytes(const std::byte* p) {
+    const Quad q = lanes(load16(p), load16(p + kSize), load16(p + 2 * kSize), load16(p + 3 * kSize));
+    return kZero == 0 ? q : plus(q, kZero);
+  }
+  LEMMA_UNIT void levels(const std::byte* unit, int, Quad& first, Quad& second) {
+    first = bytes(unit + offsetof(Block, q));
+    second = bytes(unit + offsetof(Block, q) + 16);
+  }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) { _mm_storeu_ps(scale, fourHalves(unit, kSize)); }
 };
 
 struct UnitQ5_0 : UnitOfFour<Q5_0::Block, offsetof(Q5_0::Block, low)> {

@@ -2,8 +2,10 @@
 // what this machine's memory and multipliers allow. Not a test; run it alone on the machine.
 //   bench-kernels [--type Q4_1] [--head Q8_0] [--threads 2] [--target vnni] [--prompt 512] [--generate 128]
 //                 [--depth 0] [--rounds 5]
-//   bench-kernels --format all|NAME [--k 1536] [--n 8960] [--rows 512] [--threads 1] [--target vnni] [--rounds 5]
-// The second form: every weight format by itself, a matrix of k x n, few rows and many.
+//   bench-kernels --format all|NAME [--k 1536] [--n 8960] [--rows 512] [--megabytes 96] [--threads 1]
+//                 [--target vnni] [--rounds 5]
+// The second form: every weight format by itself, matrices of k x n, few rows and many. Few megabytes of matrices stay
+// in a cache and show what the kernels need, many show what memory gives.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -70,10 +72,11 @@ class Times {
   std::vector<double> wall_, processor_;
 };
 
-// Products of one format by itself. Matrices enough that they come from memory and not from a cache.
+// Products of one format by itself, over as many matrices as take `span` bytes.
 class FormatBench {
  public:
-  FormatBench(Backend& backend, int64_t k, int64_t n, int rows) : backend_(backend), k_(k), n_(n), rows_(rows) {
+  FormatBench(Backend& backend, int64_t k, int64_t n, int rows, uint64_t span)
+      : backend_(backend), k_(k), n_(n), rows_(rows), span_(span) {
     in_ = contiguous(memory(uint64_t(k * rows) * 4), 0, Type::F32, {k, rows});
     out_ = contiguous(memory(uint64_t(n * rows) * 4), 0, Type::F32, {n, rows});
     auto* const x = reinterpret_cast<float*>(in_.data());
@@ -83,7 +86,7 @@ class FormatBench {
   // One line of a Markdown table.
   void report(const TypeInfo& type, int rounds) {
     const uint64_t bytes = *rowBytes(type.type, k_) * uint64_t(n_);
-    const int matrices = int(std::max<uint64_t>(2, (uint64_t(96) << 20) / bytes));
+    const int matrices = int(std::max<uint64_t>(2, span_ / bytes));
     const BufferRef weights = memory(bytes * uint64_t(matrices));
     fill(type, weights.host, bytes * uint64_t(matrices));
     const auto view = [&](int i, int rows) {
@@ -138,16 +141,17 @@ class FormatBench {
   Backend& backend_;
   int64_t k_, n_;
   int rows_;
+  uint64_t span_;
   TensorView in_, out_;
   std::mt19937 random_{5};
 };
 
-int formats(Backend& backend, const std::string& which, int64_t k, int64_t n, int rows, int rounds) {
+int formats(Backend& backend, const std::string& which, int64_t k, int64_t n, int rows, uint64_t span, int rounds) {
   std::printf("%s, %lld x %lld, best of %d by processor time\n\n", backend.info().name.c_str(),
               static_cast<long long>(k), static_cast<long long>(n), rounds);
   std::printf("| format | bits | 1 row GB/s | 1 row GOP/s | 8 rows GOP/s | %d rows GOP/s |\n", rows);
   std::printf("|---|---|---|---|---|---|\n");
-  FormatBench bench(backend, k, n, rows);
+  FormatBench bench(backend, k, n, rows, span);
   for (const TypeInfo& type : typeTable()) {
     if (type.decode && (which == "all" || which == type.name)) bench.report(type, rounds);
   }
@@ -155,10 +159,10 @@ int formats(Backend& backend, const std::string& which, int64_t k, int64_t n, in
 }
 
 int main(int argc, char** argv) {
-  std::map<std::string, std::string> options{{"--type", "Q4_1"}, {"--head", "Q8_0"},  {"--threads", "2"},
-                                             {"--target", ""},   {"--prompt", "512"}, {"--generate", "128"},
-                                             {"--depth", "0"},   {"--rounds", "5"},   {"--format", ""},
-                                             {"--k", "1536"},    {"--n", "8960"},     {"--rows", "512"}};
+  std::map<std::string, std::string> options{
+      {"--type", "Q4_1"},    {"--head", "Q8_0"}, {"--threads", "2"},   {"--target", ""}, {"--prompt", "512"},
+      {"--generate", "128"}, {"--depth", "0"},   {"--rounds", "5"},    {"--format", ""}, {"--k", "1536"},
+      {"--n", "8960"},       {"--rows", "512"},  {"--megabytes", "96"}};
   for (int i = 1; i + 1 < argc; i += 2) options[argv[i]] = argv[i + 1];
   const auto number = [&](const char* name) { return std::atoi(options[name].c_str()); };
   const TypeInfo *type = typeInfo(options["--type"]), *head = typeInfo(options["--head"]);
@@ -167,7 +171,8 @@ int main(int argc, char** argv) {
   if (!backend) return std::puts(backend.error().what.c_str()), 2;
 
   if (const std::string& which = options["--format"]; !which.empty()) {
-    return formats(**backend, which, number("--k"), number("--n"), number("--rows"), number("--rounds"));
+    return formats(**backend, which, number("--k"), number("--n"), number("--rows"),
+                   uint64_t(number("--megabytes")) << 20, number("--rounds"));
   }
   LlamaShape shape{.matrices = type->type, .head = head->type};
   const int prompt = number("--prompt"), generate = number("--generate"), depth = number("--depth");
