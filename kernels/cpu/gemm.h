@@ -239,6 +239,9 @@ static void unpackValues(const PanelArgs& a) {
         if (o + i < a.n) {
           const std::byte* const p = a.weights + (o + i) * int64_t(a.rowBytes) + (a.k0 + k) * V::kBytes;
           v = some == kLanes ? V::load(p) : loadSomeOf<V>(p, some);
+          if constexpr (V::kFactors) {
+            v = fmul(v, fset(V::kUnit * (a.factors.values ? a.factors.at(o + i, (a.k0 + k) / a.factors.in) : 1.0f)));
+          }
         }
         fstore(rows[i], v);
       }

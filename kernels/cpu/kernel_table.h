@@ -27,6 +27,19 @@ struct ActLayout {
   int64_t halfSum = 0, halfStart = 0, stride = 0;  // likewise; bytes of a row
 };
 
+// Factors that lie beside a matrix of 8-bit floats (BlockScales): one for each `in` values of each `out` rows.
+struct BlockFactors {
+  const std::byte* values = nullptr;  // F32 at any byte; null = no factors
+  int64_t rowBytes = 0, in = 0, out = 0;
+  int64_t firstRow = 0;  // of the weights, counted from the first of `values`
+
+  float at(int64_t row, int64_t block) const {
+    float factor;
+    __builtin_memcpy(&factor, values + (firstRow + row) / out * rowBytes + block * 4, sizeof factor);
+    return factor;
+  }
+};
+
 struct MatVecArgs {
   const std::byte* weights = nullptr;  // [n rows of rowBytes]
   uint64_t rowBytes = 0;
@@ -38,6 +51,7 @@ struct MatVecArgs {
   float* out = nullptr;  // [tokens, ldOut]
   int64_t ldOut = 0;
   std::byte* scratch = nullptr;  // kMatVecScratch bytes
+  BlockFactors factors{};
 };
 
 struct PanelArgs {
@@ -46,6 +60,7 @@ struct PanelArgs {
   int n = 0;              // rows there are, at most kPanel; the rest becomes zero
   int64_t k0 = 0, k = 0;  // the segment of each row, whole blocks
   std::byte* panel = nullptr;
+  BlockFactors factors{};  // their blocks start at k = 0, not at k0
 };
 
 struct GemmArgs {

@@ -51,6 +51,7 @@ constexpr FormatKernels kFormats[] = {
     valueFormat<ValuesF32>(Type::F32),
     valueFormat<ValuesF16>(Type::F16),
     valueFormat<ValuesBF16>(Type::BF16),
+    valueFormat<ValuesF8>(Type::F8_E4M3),
     unitFormat<UnitQ4_0, true>(Type::Q4_0),
     unitFormat<UnitQ4_1, true>(Type::Q4_1),
     unitFormat<UnitQ8_0, true>(Type::Q8_0),

@@ -1,4 +1,4 @@
-// Up to 8 rows of activations times a matrix of floats (F32, F16, BF16). Included once a target.
+// Up to 8 rows of activations times a matrix of floats (F32, F16, BF16, F8_E4M3). Included once a target.
 // An output is summed in one fixed order, so a row's result depends neither on the rows beside it nor on who computes
 // which outputs.
 #include "kernels/cpu/kernel_table.h"
@@ -21,24 +21,42 @@ static void matVecFloatTile(const MatVecArgs& a, int64_t n, int token) {
 #pragma GCC unroll 4
     for (int t = 0; t < kTokens; ++t) sum[r][t] = fzero();
   }
+  // The products of the values from k on, as far as whole vectors go before `end`.
   int64_t k = 0;
-  for (; k + kLanes <= a.k; k += kLanes) {
-    F xs[kTokens];
+  const auto multiply = [&](int64_t end, F(&to)[kRows][kTokens]) __attribute__((always_inline)) {
+    for (; k + kLanes <= end; k += kLanes) {
+      F xs[kTokens];
 #pragma GCC unroll 4
-    for (int t = 0; t < kTokens; ++t) xs[t] = fload(x[t] + k);
+      for (int t = 0; t < kTokens; ++t) xs[t] = fload(x[t] + k);
 #pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r) {
-      const F ws = V::load(w[r] + k * V::kBytes);
-      _mm_prefetch(w[r] + k * V::kBytes + kAhead, _MM_HINT_T0);
+      for (int r = 0; r < kRows; ++r) {
+        const F ws = V::load(w[r] + k * V::kBytes);
+        _mm_prefetch(w[r] + k * V::kBytes + kAhead, _MM_HINT_T0);
 #pragma GCC unroll 4
-      for (int t = 0; t < kTokens; ++t) sum[r][t] = fma(ws, xs[t], sum[r][t]);
+        for (int t = 0; t < kTokens; ++t) to[r][t] = fma(ws, xs[t], to[r][t]);
+      }
     }
-  }
-  if (k < a.k) {
+    if (k == end || end < a.k) return;
     for (int r = 0; r < kRows; ++r) {
       const F ws = loadSomeOf<V>(w[r] + k * V::kBytes, a.k - k);
-      for (int t = 0; t < kTokens; ++t) sum[r][t] = fma(ws, loadSome(x[t] + k, a.k - k), sum[r][t]);
+      for (int t = 0; t < kTokens; ++t) to[r][t] = fma(ws, loadSome(x[t] + k, a.k - k), to[r][t]);
     }
+    k = a.k;
+  };
+  if constexpr (V::kFactors) {
+    const int64_t step = a.factors.values ? a.factors.in : a.k;
+    for (int64_t block = 0; k < a.k; ++block) {
+      F part[kRows][kTokens] = {};
+      multiply(k + step < a.k ? k + step : a.k, part);
+#pragma GCC unroll 4
+      for (int r = 0; r < kRows; ++r) {
+        const F factor = fset(V::kUnit * (a.factors.values ? a.factors.at(n + r, block) : 1.0f));
+#pragma GCC unroll 4
+        for (int t = 0; t < kTokens; ++t) sum[r][t] = fma(part[r][t], factor, sum[r][t]);
+      }
+    }
+  } else {
+    multiply(a.k, sum);
   }
 #pragma GCC unroll 4
   for (int t = 0; t < kTokens; ++t) {

@@ -5,6 +5,12 @@ namespace {
 
 constexpr int64_t kDecodedRows = 4;  // weight rows decoded together for a mat-vec
 
+BlockFactors factorsOf(const Matrix& m, int64_t row) {
+  const BlockScales& s = m.scales;
+  if (s.empty()) return {};
+  return {.values = s.buf.host + s.off, .rowBytes = s.rowBytes, .in = s.in, .out = s.out, .firstRow = s.firstRow + row};
+}
+
 }  // namespace
 
 const FormatKernels* formatOf(const KernelTable& kernels, Type type) {
@@ -14,8 +20,10 @@ const FormatKernels* formatOf(const KernelTable& kernels, Type type) {
   return nullptr;
 }
 
+// Only 8-bit floats have factors, and vectors must not reach over the end of a block of them.
 const FormatKernels* kernelsFor(const KernelTable& kernels, const TensorView& weight) {
-  return weight.scales.empty() ? formatOf(kernels, weight.type) : nullptr;
+  const bool factors = weight.type == Type::F8_E4M3 && weight.scales.in % kPanel == 0;
+  return weight.scales.empty() || factors ? formatOf(kernels, weight.type) : nullptr;
 }
 
 Matrix matrixOf(const TensorView& view, const KernelTable& kernels, bool asFloats) {
@@ -47,6 +55,7 @@ void multiplyFew(const Matrix& m, int64_t n0, int64_t n, MatVecArgs a, float* de
     a.weights = m.data + n0 * int64_t(m.rowBytes);
     a.rowBytes = m.rowBytes;
     a.n = n;
+    a.factors = factorsOf(m, n0);
     return m.format->matVec(a);
   }
   a.weights = reinterpret_cast<const std::byte*>(decoded);
@@ -64,12 +73,14 @@ void unpackPanel(const Matrix& m, int64_t n0, int n, int64_t k0, int64_t segment
               .n = n,
               .k0 = k0,
               .k = segment,
-              .panel = panel};
+              .panel = panel,
+              .factors = factorsOf(m, n0)};
   if (m.decode) {
     for (int i = 0; i < n; ++i) m.decodeRow(n0 + i, k0, segment, decoded + i * segment);
     a.weights = reinterpret_cast<const std::byte*>(decoded);
     a.rowBytes = uint64_t(segment) * 4;
     a.k0 = 0;
+    a.factors = {};
   }
   m.format->unpack(a);
 }

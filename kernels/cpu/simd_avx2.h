@@ -37,6 +37,14 @@ LEMMA_SIMD F loadBfloat(const void* p) {
   return _mm256_castsi256_ps(
       _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))), 16));
 }
+// 8-bit floats (1, 4 and 3 bits), 2^-8 of each: as halves their exponents are 8 too small, subnormals included. One
+// more than the largest would carry into the exponent's highest bit, and makes the NaN one.
+LEMMA_SIMD F smallHalves(const void* p) {
+  const __m128i v = _mm_slli_epi16(_mm_cvtepi8_epi16(_mm_loadl_epi64(static_cast<const __m128i*>(p))), 7);
+  const __m128i h = _mm_and_si128(v, _mm_set1_epi16(short(0xbfff)));
+  const __m128i nan = _mm_and_si128(_mm_add_epi16(h, _mm_set1_epi16(0x80)), _mm_set1_epi16(0x4000));
+  return _mm256_cvtph_ps(_mm_or_si128(h, nan));
+}
 #define LEMMA_HAS_TO_HALF 1
 LEMMA_SIMD void storeHalf(void* p, F v) {
   _mm_storeu_si128(static_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));

@@ -39,6 +39,14 @@ LEMMA_SIMD F loadBfloat(const void* p) {
   return _mm512_castsi512_ps(
       _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(p))), 16));
 }
+// 8-bit floats (1, 4 and 3 bits), 2^-8 of each: as halves their exponents are 8 too small, subnormals included. One
+// more than the largest would carry into the exponent's highest bit, and makes the NaN one.
+LEMMA_SIMD F smallHalves(const void* p) {
+  const __m256i v = _mm256_slli_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(p))), 7);
+  const __m256i h = _mm256_and_si256(v, _mm256_set1_epi16(short(0xbfff)));
+  const __m256i nan = _mm256_and_si256(_mm256_add_epi16(h, _mm256_set1_epi16(0x80)), _mm256_set1_epi16(0x4000));
+  return _mm512_cvtph_ps(_mm256_or_si256(h, nan));
+}
 #define LEMMA_HAS_TO_HALF 1
 LEMMA_SIMD void storeHalf(void* p, F v) {
   _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));

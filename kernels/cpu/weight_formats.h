@@ -6,9 +6,11 @@
 
 namespace lemma::cpu::LEMMA_CPU_TARGET {
 
-// kLanes values of a float format at p.
+// kLanes values of a float format at p, each kUnit times too small. kFactors: factors may lie beside the matrix.
 struct ValuesF32 {
   static constexpr int kBytes = 4;
+  static constexpr bool kFactors = false;
+  static constexpr float kUnit = 1;
   [[gnu::always_inline]] static inline F load(const std::byte* p) {
     F v;
     memcpy(&v, p, sizeof v);
@@ -17,11 +19,21 @@ struct ValuesF32 {
 };
 struct ValuesF16 {
   static constexpr int kBytes = 2;
+  static constexpr bool kFactors = false;
+  static constexpr float kUnit = 1;
   [[gnu::always_inline]] static inline F load(const std::byte* p) { return loadHalf(p); }
 };
 struct ValuesBF16 {
   static constexpr int kBytes = 2;
+  static constexpr bool kFactors = false;
+  static constexpr float kUnit = 1;
   [[gnu::always_inline]] static inline F load(const std::byte* p) { return loadBfloat(p); }
+};
+struct ValuesF8 {
+  static constexpr int kBytes = 1;
+  static constexpr bool kFactors = true;
+  static constexpr float kUnit = 256;
+  [[gnu::always_inline]] static inline F load(const std::byte* p) { return smallHalves(p); }
 };
 
 // The first n (< kLanes) values, zero behind them.

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <thread>
 
@@ -103,6 +104,40 @@ TEST_P(EveryBackend, rowsDoNotDependOnTheirNeighbours) {
     ++compared;
   }
   EXPECT_GT(compared, 50);
+}
+
+// Class bitwise: one byte a weight row, all 256 of them, zeros beside it.
+TEST_P(EveryBackend, everyEightBitFloatHasItsValue) {
+  const auto backend = make(GetParam());
+  constexpr int kWidth = 41;  // the byte lies in whole vectors and behind them
+  const TypeInfo& type = *typeInfo(Type::F8_E4M3);
+  for (int rows : {1, 9}) {
+    OpCase c{.kind = OpKind::matMul, .rows = rows};
+    const auto add = [&](Type t, int64_t width, int64_t count) {
+      c.tensors.push_back({.shape = contiguous({}, 0, t, {width, count}), .perRow = t == Type::F32});
+      c.tensors.back().bytes.resize(size_t(*rowBytes(t, width) * uint64_t(count)));
+      return int(c.tensors.size()) - 1;
+    };
+    c.in[0] = add(Type::F32, kWidth, rows);
+    c.in[1] = add(Type::F8_E4M3, kWidth, 256);
+    c.results = {c.out[0] = add(Type::F32, 256, rows)};
+    c.tensors[1].weight = true;
+    std::vector<float> expected;
+    for (int i = 0; i < 256; ++i) {
+      const auto byte = std::byte(i);
+      c.tensors[1].bytes[size_t(i * kWidth + i % kWidth)] = byte;
+      type.decode(&byte, &expected.emplace_back(), 1);
+    }
+    const std::vector<float> ones(size_t(rows * kWidth), 1.0f);
+    std::memcpy(c.tensors[0].bytes.data(), ones.data(), ones.size() * sizeof(float));
+    const auto got = runOn(*backend, c);
+    ASSERT_TRUE(got) << got.error().what;
+    for (size_t i = 0; i < got->size(); ++i) {
+      const float value = (*got)[i], right = expected[i % 256];
+      EXPECT_TRUE(value == right || (std::isnan(value) && std::isnan(right)))
+          << "byte " << i % 256 << ": " << value << " instead of " << right;
+    }
+  }
 }
 
 TEST_P(EveryBackend, aSetFlagCancels) {

@@ -44,7 +44,7 @@ std::vector<const TypeInfo*> weightTypes() {
   return types;
 }
 
-bool isFloat(Type t) { return t == Type::F32 || t == Type::F16 || t == Type::BF16; }
+bool isFloat(Type t) { return t == Type::F32 || t == Type::F16 || t == Type::BF16 || t == Type::F8_E4M3; }
 
 TensorView viewOf(Type type, std::initializer_list<int64_t> ne) { return contiguous(BufferRef{}, 0, type, ne); }
 
@@ -63,6 +63,15 @@ class CaseMaker {
     CaseTensor t{.shape = viewOf(type, ne), .weight = true};
     fill(t, spread);
     return add(std::move(t));
+  }
+
+  // Scales beside the matrix or set of matrices `weight`, at an odd byte.
+  void scale(int weight, int32_t in, int32_t out) {
+    const auto& ne = c_.tensors[size_t(weight)].shape.ne;
+    const int scales = this->weight(Type::F32, {(ne[0] + in - 1) / in, (ne[1] * ne[2] + out - 1) / out});
+    c_.tensors[size_t(scales)].shift = 3;
+    CaseTensor& t = c_.tensors[size_t(weight)];
+    t.scales = scales, t.scaleIn = in, t.scaleOut = out;
   }
 
   // {width, rows}; `gap` floats lie between rows that a backend must step over.
@@ -213,17 +222,20 @@ struct MatMulExtra {
   bool bias = false, residual = false, inPlace = false, wanted = false;
   int64_t gap = 0;
   uint64_t shift = 0;
+  int32_t scaleIn = 0, scaleOut = 0;
 };
 
 void matMulCase(Cases& cases, const TypeInfo& type, int64_t k, int64_t n, int rows, const MatMulExtra& x = {}) {
   auto& m = cases.make(OpKind::matMul,
                        text({"matMul", std::string(type.name), number("k=", k), number("n=", n), number("rows=", rows),
                              x.bias ? "bias" : "", x.residual ? "residual" : "", x.inPlace ? "in place" : "",
-                             x.wanted ? "wanted" : "", x.gap ? "gaps" : "", x.shift ? "odd byte" : ""}));
+                             x.wanted ? "wanted" : "", x.gap ? "gaps" : "", x.shift ? "odd byte" : "",
+                             x.scaleIn ? number("scales=", x.scaleIn) + number("x", x.scaleOut) : ""}));
   OpCase& c = m.c();
   c.in[0] = m.rows(k, rows, x.gap);
   c.in[1] = m.weight(type.type, {k, n}, 1 / std::sqrt(float(k)));
   c.tensors.back().shift = x.shift;
+  if (x.scaleIn) m.scale(c.in[1], x.scaleIn, x.scaleOut);
   if (x.bias) c.in[2] = m.weight(Type::F32, {n});
   c.out[0] = m.rows(n, rows, x.gap);
   if (x.residual) c.in[3] = x.inPlace ? c.out[0] : m.rows(n, rows, x.gap);
@@ -242,6 +254,11 @@ void matMulCase(Cases& cases, const TypeInfo& type, int64_t k, int64_t n, int ro
 }
 
 void matMulCases(Cases& cases) {
+  for (int rows : kRows) {  // blocks that end within a row and within a panel, and blocks narrower than a vector
+    matMulCase(cases, *typeInfo(Type::F8_E4M3), 330, 150, rows, {.scaleIn = 128, .scaleOut = 128});
+    matMulCase(cases, *typeInfo(Type::F8_E4M3), 2400, 41, rows, {.residual = true, .scaleIn = 32, .scaleOut = 3});
+    matMulCase(cases, *typeInfo(Type::F8_E4M3), 90, 33, rows, {.scaleIn = 20, .scaleOut = 16});
+  }
   for (const TypeInfo* type : weightTypes()) {
     for (int rows : kRows) {
       if (type->block <= 32) {
@@ -422,12 +439,12 @@ void routeCases(Cases& cases) {
 
 void moeFfnCases(Cases& cases) {
   const auto add = [&](Type gate, Type up, Type down, int64_t d, int64_t hidden, int experts, int topK, int rows,
-                       bool residual, bool inPlace) {
-    auto& m =
-        cases.make(OpKind::moeFfn, text({"moeFfn", std::string(typeInfo(gate)->name), std::string(typeInfo(up)->name),
-                                         std::string(typeInfo(down)->name), number("d=", d), number("hidden=", hidden),
-                                         number("experts=", experts), number("topK=", topK), number("rows=", rows),
-                                         residual ? "residual" : "", inPlace ? "in place" : ""}));
+                       bool residual, bool inPlace, int32_t scaleIn = 0) {
+    auto& m = cases.make(OpKind::moeFfn, text({"moeFfn", std::string(typeInfo(gate)->name),
+                                               std::string(typeInfo(up)->name), std::string(typeInfo(down)->name),
+                                               number("d=", d), number("hidden=", hidden), number("experts=", experts),
+                                               number("topK=", topK), number("rows=", rows), residual ? "residual" : "",
+                                               inPlace ? "in place" : "", scaleIn ? number("scales=", scaleIn) : ""}));
     OpCase& c = m.c();
     c.in[0] = m.rows(d, rows);
     c.in[1] = idsOf(m, topK, experts, rows);
@@ -435,6 +452,9 @@ void moeFfnCases(Cases& cases) {
     c.experts = {m.weight(gate, {d, hidden, experts}, 1 / std::sqrt(float(d))),
                  m.weight(up, {d, hidden, experts}, 1 / std::sqrt(float(d))),
                  m.weight(down, {hidden, d, experts}, 1 / std::sqrt(float(hidden)))};
+    if (scaleIn) {
+      for (int matrices : c.experts) m.scale(matrices, scaleIn, scaleIn / 2);
+    }
     c.out[0] = m.rows(d, rows);
     if (residual) c.in[3] = inPlace ? c.out[0] : m.rows(d, rows);
     c.results = {c.out[0]};
@@ -447,6 +467,7 @@ void moeFfnCases(Cases& cases) {
     add(Type::F16, Type::F16, Type::F16, 96, 64, 8, 3, rows, false, false);
     add(Type::Q8_0, Type::Q8_0, Type::Q8_0, 96, 64, 8, 2, rows, true, true);
     add(Type::Q4_0, Type::Q4_0, Type::F32, 64, 96, 4, 4, rows, true, false);
+    add(Type::F8_E4M3, Type::F8_E4M3, Type::F8_E4M3, 96, 70, 5, 2, rows, true, true, 64);
   }
   for (int rows : {1, 9}) {
     add(Type::Q8_0, Type::F32, Type::Q4_1, 64, 96, 4, 2, rows, true, true);       // gate and up want different inputs

@@ -22,6 +22,8 @@ struct CaseTensor {
   bool weight = false;           // goes through Backend::prepare
   uint64_t shift = 0;            // bytes before it in its buffer: files hold weights at any byte
   bool perRow = false;           // ne[1] are the rows of the batch
+  int scales = -1;               // of a matrix: the tensor of its BlockScales, one for scaleIn x scaleOut elements
+  int32_t scaleIn = 0, scaleOut = 0;
 };
 
 struct OpCase {

@@ -70,6 +70,14 @@ Result<std::vector<float>> runOn(Backend& backend, const OpCase& c, const Cancel
     views.push_back(view);
   }
 
+  for (size_t i = 0; i < views.size(); ++i) {
+    const CaseTensor& t = c.tensors[i];
+    if (t.scales < 0) continue;
+    const TensorView& scales = views[size_t(t.scales)];
+    views[i].scales = {
+        .buf = scales.buf, .off = scales.off, .rowBytes = scales.nb[1], .in = t.scaleIn, .out = t.scaleOut};
+  }
+
   Op op{.kind = c.kind, .p = c.params};
   for (size_t i = 0; i < 4; ++i) {
     if (c.in[i] >= 0) op.in[i] = views[size_t(c.in[i])];

@@ -2,6 +2,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -59,6 +60,24 @@ TEST(QuantVectors, decodeAndEncodeBitwise) {
   }
   EXPECT_EQ(decoded, 24);
   EXPECT_EQ(encoded, 9);
+}
+
+// The table is torch's (tests/goldens/make_f8_e4m3.py).
+TEST(F8E4M3, decodesEveryByte) {
+  std::ifstream file(std::string(LEMMA_TESTS_DIR) + "/goldens/f8_e4m3.txt");
+  ASSERT_TRUE(file);
+  int bytes = 0;
+  for (std::string line; std::getline(file, line); ++bytes) {
+    const auto byte = std::byte(bytes);
+    float value = 0;
+    typeInfo(Type::F8_E4M3)->decode(&byte, &value, 1);
+    if (line == "nan") {
+      EXPECT_TRUE(std::isnan(value)) << bytes;
+    } else {
+      EXPECT_EQ(std::bit_cast<uint32_t>(value), uint32_t(std::stoul(line, nullptr, 16))) << bytes;
+    }
+  }
+  EXPECT_EQ(bytes, 256);
 }
 
 TEST(TypeTable, decodesAtAnyByteOfAFile) {
