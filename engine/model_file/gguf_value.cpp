@@ -103,11 +103,17 @@ GgufValue GgufValue::of(bool value) {
   const std::byte raw{uint8_t(value)};
   return made(GgufType::boolean, GgufType::boolean, 1, {&raw, 1});
 }
+GgufValue GgufValue::of(uint32_t value) {
+  return made(GgufType::u32, GgufType::u32, 1, std::as_bytes(std::span(&value, 1)));
+}
 GgufValue GgufValue::of(uint64_t value) {
   return made(GgufType::u64, GgufType::u64, 1, std::as_bytes(std::span(&value, 1)));
 }
 GgufValue GgufValue::of(int64_t value) {
   return made(GgufType::i64, GgufType::i64, 1, std::as_bytes(std::span(&value, 1)));
+}
+GgufValue GgufValue::of(float value) {
+  return made(GgufType::f32, GgufType::f32, 1, std::as_bytes(std::span(&value, 1)));
 }
 GgufValue GgufValue::of(double value) {
   return made(GgufType::f64, GgufType::f64, 1, std::as_bytes(std::span(&value, 1)));

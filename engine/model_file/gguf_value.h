@@ -81,8 +81,10 @@ class GgufValue {
 
   // Values that keep their bytes themselves.
   static GgufValue of(bool value);
+  static GgufValue of(uint32_t value);
   static GgufValue of(uint64_t value);
   static GgufValue of(int64_t value);
+  static GgufValue of(float value);
   static GgufValue of(double value);
   static GgufValue of(std::string_view text);
   static GgufValue of(const char*) = delete;  // would be a bool

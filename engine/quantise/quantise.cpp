@@ -10,6 +10,7 @@
 
 #include "engine/gguf/gguf_output.h"
 #include "engine/model_file/content_id.h"
+#include "engine/quantise/gguf_form.h"
 #include "engine/quantise/journal.h"
 #include "engine/quantise/output_file.h"
 
@@ -51,10 +52,11 @@ GgufOutput headerOf(const ModelHeader& from, const QuantiseOptions& options, std
 // One tensor, by all workers together: each takes some rows, decodes, encodes and writes them where they belong.
 class TensorWork {
  public:
-  TensorWork(const ModelTensor& t, Type to, std::span<const std::byte> bytes, const Imatrix* imatrix,
-             const OutputFile& file, uint64_t offset, const CancelFlag& cancel)
-      : t_(t),
-        bytes_(bytes),
+  TensorWork(const GgufForm& form, const ModelTensor& t, Type to, const Imatrix* imatrix, const OutputFile& file,
+             uint64_t offset, const CancelFlag& cancel)
+      : form_(form),
+        t_(t),
+        bytes_(form.bytes(t)),
         from_(*typeInfo(t.type)),
         to_(*typeInfo(to)),
         file_(file),
@@ -102,13 +104,16 @@ class TensorWork {
   Result<void> piece(int64_t first, int64_t count, std::vector<float>& values, std::vector<std::byte>& blocks) {
     const int64_t columns = t_.ne[0];
     const uint64_t rowFrom = *rowBytes(from_.type, columns), rowTo = *rowBytes(to_.type, columns);
-    const auto raw = bytes_.subspan(size_t(uint64_t(first) * rowFrom), size_t(uint64_t(count) * rowFrom));
     const uint64_t at = offset_ + uint64_t(first) * rowTo;
-    if (from_.type == to_.type) return file_.write(at, raw);
-
     values.resize(size_t(count * columns));
     blocks.resize(size_t(uint64_t(count) * rowTo));
-    from_.decode(raw.data(), values.data(), count * columns);
+    if (form_.made(t_)) {
+      form_.rows(t_, first, count, values.data());
+    } else {
+      const auto raw = bytes_.subspan(size_t(uint64_t(first) * rowFrom), size_t(uint64_t(count) * rowFrom));
+      if (from_.type == to_.type) return file_.write(at, raw);
+      from_.decode(raw.data(), values.data(), count * columns);
+    }
     for (const float x : values) {
       if (!std::isfinite(x)) {
         return fail(Err::badValue, "the tensor " + quotedName(t_.name) + " holds a number that is not finite");
@@ -128,6 +133,7 @@ class TensorWork {
     return file_.write(at, blocks);
   }
 
+  const GgufForm& form_;
   const ModelTensor& t_;
   const std::span<const std::byte> bytes_;
   const TypeInfo &from_, &to_;
@@ -159,7 +165,7 @@ Result<void> checkImatrix(const ModelHeader& header, const Imatrix& imatrix) {
 }
 
 // What the work is: another source, another header or other importances make other files.
-std::string workId(const QuantiseSource& source, const QuantiseOptions& options, std::span<const std::byte> header) {
+std::string workId(const ModelFile& source, const QuantiseOptions& options, std::span<const std::byte> header) {
   std::string all(kWriterVersion);
   all += source.id;
   all.append(reinterpret_cast<const char*>(header.data()), header.size());
@@ -178,9 +184,15 @@ std::string workId(const QuantiseSource& source, const QuantiseOptions& options,
 
 class Quantising {
  public:
-  Quantising(const QuantiseSource& source, const std::string& out, const QuantiseOptions& options,
+  Quantising(const ModelFile& source, const GgufForm& form, const std::string& out, const QuantiseOptions& options,
              const std::function<void(const QuantiseProgress&)>& progress, const CancelFlag& cancel)
-      : source_(source), header_(*source.header), out_(out), options_(options), progress_(progress), cancel_(cancel) {}
+      : source_(source),
+        form_(form),
+        header_(form.header()),
+        out_(out),
+        options_(options),
+        progress_(progress),
+        cancel_(cancel) {}
 
   Result<Quantised> run() {
     LEMMA_TRY(types, chooseTypes(header_, options_.recipe, options_.rules));
@@ -192,7 +204,7 @@ class Quantising {
       const ModelTensor& t = header_.tensors[i];
       report_.tensors.push_back({t.name, t.type, types[i], t.bytes, layout.bytes[i]});
     }
-    report_.bytesFrom = source_.fileBytes;
+    report_.bytesFrom = source_.bytes;
     report_.bytesTo = layout.fileBytes;
 
     const std::string work = workId(source_, options_, layout.header);
@@ -231,11 +243,10 @@ class Quantising {
 
   Result<void> tensor(size_t i, Type to, const OutputFile& file, uint64_t offset) {
     const ModelTensor& t = header_.tensors[i];
-    const std::span<const std::byte> bytes = source_.bytes(t);
-    if (bytes.size() < t.bytes) {
+    if (!form_.made(t) && form_.bytes(t).size() < t.bytes) {
       return fail(Err::truncated, "the tensor " + quotedName(t.name) + " goes beyond the end of the file");
     }
-    TensorWork work(t, to, bytes, options_.imatrix, file, offset, cancel_);
+    TensorWork work(form_, t, to, options_.imatrix, file, offset, cancel_);
     std::atomic<int> running{std::max(1, options_.threads)};
     std::vector<std::jthread> workers;
     for (int w = running; w > 0; --w) {
@@ -260,7 +271,8 @@ class Quantising {
     return work.result();
   }
 
-  const QuantiseSource& source_;
+  const ModelFile& source_;
+  const GgufForm& form_;
   const ModelHeader& header_;
   const std::string out_;
   const QuantiseOptions& options_;
@@ -272,10 +284,11 @@ class Quantising {
 
 }  // namespace
 
-Result<Quantised> quantise(const QuantiseSource& source, const std::string& out, const QuantiseOptions& options,
+Result<Quantised> quantise(const ModelFile& file, const std::string& out, const QuantiseOptions& options,
                            const std::function<void(const QuantiseProgress&)>& progress, const CancelFlag& cancel) {
-  if (source.header->tensors.empty()) return fail(Err::badValue, "the model holds no tensors");
-  return Quantising(source, out, options, progress, cancel).run();
+  LEMMA_TRY(form, GgufForm::of(file));
+  if (form->header().tensors.empty()) return fail(Err::badValue, "the model holds no tensors");
+  return Quantising(file, *form, out, options, progress, cancel).run();
 }
 
 }  // namespace lemma

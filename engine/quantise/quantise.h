@@ -8,19 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "engine/model_file/model_file.h"
 #include "engine/quantise/imatrix.h"
 #include "engine/quantise/recipe.h"
 #include "kernels/api/backend.h"
 
 namespace lemma {
-
-// A model to read from: its header, and where the bytes of each tensor lie. Both outlive the work.
-struct QuantiseSource {
-  const ModelHeader* header = nullptr;
-  uint64_t fileBytes = 0;
-  std::string id;  // changes with the content (contentId)
-  std::function<std::span<const std::byte>(const ModelTensor&)> bytes;
-};
 
 struct QuantiseOptions {
   Recipe recipe;
@@ -48,8 +41,9 @@ struct Quantised {
   uint64_t resumedTensors = 0;
 };
 
-// `progress` is called on the calling thread. Err::cancelled where the flag was set: what is done is kept.
-Result<Quantised> quantise(const QuantiseSource& source, const std::string& out, const QuantiseOptions& options,
+// `file` may be of any format; what is written is GGUF. `progress` is called on the calling thread. Err::cancelled
+// where the flag was set: what is done is kept.
+Result<Quantised> quantise(const ModelFile& file, const std::string& out, const QuantiseOptions& options,
                            const std::function<void(const QuantiseProgress&)>& progress, const CancelFlag& cancel);
 
 }  // namespace lemma

@@ -35,16 +35,11 @@ class Quantise : public testing::Test {
     ASSERT_TRUE(file) << file.error().what;
     file_ = std::move(*file);
   }
-  QuantiseSource source() const {
-    const auto bytes = file_.parts[0].bytes;
-    return {&file_.header, file_.bytes, file_.id,
-            [bytes](const ModelTensor& t) { return bytes.subspan(size_t(t.offset), size_t(t.bytes)); }};
-  }
   static QuantiseOptions options(std::string_view recipe, int threads = 2) {
     return {.recipe = *findRecipe(recipe), .threads = threads};
   }
   Result<Quantised> run(const QuantiseOptions& o, const std::function<void(const QuantiseProgress&)>& told = {}) {
-    return quantise(source(), out_, o, told, cancel_);
+    return quantise(file_, out_, o, told, cancel_);
   }
   std::vector<std::byte> written() const { return test::readBytes(out_); }
 

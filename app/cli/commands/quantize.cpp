@@ -100,22 +100,11 @@ Result<Quantised> quantizeFile(const QuantizeOptions& o, const Interrupt& interr
     return fail(Err::badValue, o.out + " is the model that is read.");
   }
   LEMMA_TRY(file, openModel(o.in));
-  if (file.ggufVersion == 0) {
-    return fail(Err::unsupported, o.in + ": quantize reads GGUF files; this is a folder of safetensors.");
-  }
   Imatrix imatrix;
   if (!o.imatrix.empty()) {
     LEMMA_TRY(read, readImatrix(o.imatrix));
     imatrix = std::move(read);
   }
-  const QuantiseSource source{.header = &file.header,
-                              .fileBytes = file.bytes,
-                              .id = file.id,
-                              .bytes = [&file](const ModelTensor& t) -> std::span<const std::byte> {
-                                const auto bytes = file.parts[t.part].bytes;
-                                if (t.offset > bytes.size() || t.bytes > bytes.size() - t.offset) return {};
-                                return bytes.subspan(size_t(t.offset), size_t(t.bytes));
-                              }};
   const int cores = int(std::max(1u, std::thread::hardware_concurrency()));
   const QuantiseOptions options{.recipe = recipe,
                                 .rules = rules,
@@ -126,7 +115,7 @@ Result<Quantised> quantizeFile(const QuantizeOptions& o, const Interrupt& interr
   const Eta eta;
   bool told = false;
   auto done = quantise(
-      source, o.out, options,
+      file, o.out, options,
       [&](const QuantiseProgress& p) {
         if (p.resumed > 0 && !told) {
           told = true;
@@ -179,7 +168,9 @@ void addQuantize(CommandLine& line) {
   CLI::App& app = *line.app.add_subcommand("quantize", "Write a model anew in smaller types; goes on after a kill");
   std::string names;
   for (const std::string_view name : recipeNames()) names += (names.empty() ? "" : "|") + std::string(name);
-  app.add_option("in", options->in, "The model: a GGUF file")->type_name("IN")->required();
+  app.add_option("in", options->in, "The model: a GGUF file, the first of a split one, or a Hugging Face folder")
+      ->type_name("IN")
+      ->required();
   app.add_option("out", options->out, "The new file")->type_name("OUT")->required();
   app.add_option("--type", options->type, "How small: " + names)->type_name("NAME")->default_str(options->type);
   app.add_option("--imatrix", options->imatrix, "Which columns matter, from the command imatrix")->type_name("FILE");

@@ -1,0 +1,160 @@
+#include "engine/quantise/gguf_form.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <limits>
+
+namespace lemma {
+namespace {
+
+constexpr std::string_view kScales = "_scale_inv";
+
+bool isGgufName(std::string_view name) {
+  return name.starts_with("blk.") || name.starts_with("token_embd.") || name.starts_with("output") ||
+         name.starts_with("rope_freqs.");
+}
+
+// What folders hold beside weights: angles that every program computes itself, and a copy of tied embeddings.
+bool isLeftOut(std::string_view name) {
+  return name.ends_with("rotary_emb.inv_freq") || name.ends_with(kScales) || name == "lm_head.weight";
+}
+
+// "blk.3.ffn_up_exps.17.weight": 17, and the name without it. -1 where it is none of many.
+int64_t expertOf(std::string_view name, std::string& without) {
+  const size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos || name.find("_exps.") == std::string_view::npos) return -1;
+  const size_t before = name.rfind('.', dot - 1);
+  const std::string_view digits = name.substr(before + 1, dot - before - 1);
+  if (digits.empty() || digits.size() > 6 || !std::ranges::all_of(digits, [](unsigned char c) { return isdigit(c); })) {
+    return -1;
+  }
+  without = std::string(name.substr(0, before)) + std::string(name.substr(dot));
+  return std::stoll(std::string(digits));
+}
+
+// GGUF's readers ask for 32 bits, our translations know 64.
+GgufValue narrowed(const GgufValue& value) {
+  if (value.type() == GgufType::u64 && value.asU64() <= std::numeric_limits<uint32_t>::max()) {
+    return GgufValue::of(uint32_t(*value.asU64()));
+  }
+  if (value.type() == GgufType::f64) return GgufValue::of(float(*value.asF64()));
+  return value;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<GgufForm>> GgufForm::of(const ModelFile& file) {
+  std::unique_ptr<GgufForm> form(new GgufForm(file));
+  LEMMA_CHECK(form->build());
+  return form;
+}
+
+Result<void> GgufForm::build() {
+  const ModelHeader& from = file_.header;
+  if (file_.ggufVersion > 0) {
+    header_ = from;
+    origins_.resize(header_.tensors.size());
+    return {};
+  }
+  LEMMA_TRY(architecture, from.str("general.architecture"));
+  architecture_ = std::move(architecture);
+  const std::string halves = architecture_ + ".rope.half_split";
+  LEMMA_TRY(halfSplit, from.flagOr(halves, false));
+  halfSplit_ = halfSplit;
+  for (const auto& [key, value] : from.kv) {
+    if (key != halves && key != kWeightBlockSize) header_.kv.emplace_back(key, narrowed(value));
+  }
+  for (const ModelTensor& t : from.tensors) {
+    if (isLeftOut(t.name)) continue;
+    LEMMA_CHECK(add(t));
+  }
+  LEMMA_CHECK(header_.indexKeys());
+  return header_.indexTensors();
+}
+
+Result<void> GgufForm::add(const ModelTensor& t) {
+  if (!isGgufName(t.name)) return fail(Err::unsupported, "the tensor " + quotedName(t.name) + " has no name in GGUF");
+  std::string name;
+  if (const int64_t expert = expertOf(t.name, name); expert == 0) return addExperts(t, name);
+  else if (expert > 0) return {};  // with expert 0
+  LEMMA_TRY(heads, rotaryHeads(t.name));
+  if (t.type != Type::F8_E4M3 && heads == 0) return add(t, Origin{});
+  if (t.rank > 2) return fail(Err::badValue, "the tensor " + quotedName(t.name) + " is not a matrix");
+  LEMMA_TRY(view, t.rank == 1 ? store_.require(t.name, {t.ne[0]}) : store_.require(t.name, {t.ne[0], t.ne[1]}));
+  const int64_t turned = t.rank == 1 ? t.ne[0] : t.ne[1];
+  if (heads > 0 && turned % (2 * heads) != 0) {
+    return fail(Err::badValue, "the tensor " + quotedName(t.name) + " does not hold " + std::to_string(heads) + " heads");
+  }
+  return add(t, Origin{{view}, heads});
+}
+
+Result<void> GgufForm::addExperts(const ModelTensor& first, const std::string& name) {
+  LEMMA_TRY(count, file_.header.u64(architecture_ + ".expert_count"));
+  if (first.rank != 2 || count < 1 || count > (1u << 16)) {
+    return fail(Err::badValue, "the tensor " + quotedName(first.name) + " is not the first of experts' matrices");
+  }
+  LEMMA_TRY(set, store_.requireExperts(name, first.ne[0], first.ne[1], int64_t(count)));
+  ModelTensor all = first;
+  all.name = name;
+  all.rank = 3;
+  all.ne[2] = int64_t(count);
+  all.bytes *= count;
+  return add(std::move(all), Origin{set->experts, 0});
+}
+
+Result<void> GgufForm::add(ModelTensor t, Origin origin) {
+  if (t.type == Type::F8_E4M3) t.type = Type::BF16;
+  header_.tensors.push_back(std::move(t));
+  origins_.push_back(std::move(origin));
+  return {};
+}
+
+// Where GGUF has the pairs that turn together side by side and the folder has them half a head apart.
+Result<int64_t> GgufForm::rotaryHeads(std::string_view name) const {
+  if (!halfSplit_) return 0;
+  const std::string key = architecture_ + ".attention.head_count";
+  const bool query = name.find(".attn_q.") != std::string_view::npos;
+  if (query || name.find(".attn_k.") != std::string_view::npos) {
+    LEMMA_TRY(heads, file_.header.u64(key));
+    LEMMA_TRY(shared, file_.header.u64Or(key + "_kv", heads));
+    if (heads < 1 || heads > 1 << 16 || shared < 1 || shared > heads) {
+      return fail(Err::badValue, "the key " + quotedName(key) + " does not fit its kv heads");
+    }
+    return int64_t(query ? heads : shared);
+  }
+  if (name.find(".attn_q_b.") != std::string_view::npos || name.find(".attn_kv_a_mqa.") != std::string_view::npos) {
+    return fail(Err::unsupported, "the tensor " + quotedName(name) + " keeps rotary halves apart inside its heads");
+  }
+  return 0;
+}
+
+std::span<const std::byte> GgufForm::bytes(const ModelTensor& t) const {
+  if (made(t)) return {};
+  const auto all = file_.parts[t.part].bytes;
+  if (t.offset > all.size() || t.bytes > all.size() - t.offset) return {};
+  return all.subspan(size_t(t.offset), size_t(t.bytes));
+}
+
+void GgufForm::rows(const ModelTensor& t, int64_t first, int64_t count, float* out) const {
+  const Origin& origin = originOf(t);
+  const int64_t columns = t.ne[0];
+  // Number 2 i + j of a head is number i of its half j.
+  const auto from = [&](int64_t i, int64_t all) {
+    if (origin.heads == 0) return i;
+    const int64_t dim = all / origin.heads, at = i % dim;
+    return i - at + at % 2 * (dim / 2) + at / 2;
+  };
+  for (int64_t r = first; r < first + count; ++r, out += columns) {
+    const TensorView& matrix = origin.matrices[size_t(r / t.ne[1])];
+    if (t.rank > 1) {
+      decodeRow(matrix, from(r % t.ne[1], t.ne[1]), 0, columns, out);
+    } else {
+      std::vector<float> row(static_cast<size_t>(columns));
+      decodeRow(matrix, 0, 0, columns, row.data());
+      for (int64_t i = 0; i < columns; ++i) out[i] = row[size_t(from(i, columns))];
+    }
+  }
+}
+
+}  // namespace lemma

@@ -1,0 +1,100 @@
+// Folders of safetensors in GGUF's form, against the GGUF files that llama.cpp's converter made of the same weights.
+// Class: bitwise.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <filesystem>
+
+#include "engine/quantise/gguf_form.h"
+#include "engine/quantise/quantise.h"
+#include "tests/support/goldens.h"
+
+namespace lemma {
+namespace {
+
+std::vector<float> decoded(const ModelFile& file, const ModelTensor& t) {
+  std::vector<float> values(size_t(t.ne[0] * t.ne[1] * t.ne[2] * t.ne[3]));
+  typeInfo(t.type)->decode(file.parts[t.part].bytes.data() + t.offset, values.data(), int64_t(values.size()));
+  return values;
+}
+
+class Folder : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    const auto folder = test::goldens() / "models" / GetParam();
+    LEMMA_NEED_GOLDENS(folder);
+    auto opened = openModel(folder.string()), file = openModel((folder / "model-f32.gguf").string());
+    ASSERT_TRUE(opened) << opened.error().what;
+    ASSERT_TRUE(file) << file.error().what;
+    folder_ = std::move(*opened);
+    gguf_ = std::move(*file);
+  }
+
+  ModelFile folder_, gguf_;
+};
+
+TEST_P(Folder, hasTheTensorsOfTheConvertedFile) {
+  const auto form = GgufForm::of(folder_);
+  ASSERT_TRUE(form) << form.error().what;
+  size_t compared = 0;
+  for (const ModelTensor& t : (*form)->header().tensors) {
+    SCOPED_TRACE(t.name);
+    const ModelTensor* other = gguf_.header.tensor(t.name);
+    // The converter splits the joint matrix of keys and values and leaves out the layer that drafts.
+    if (!other) {
+      const bool known = t.name.find("attn_kv_b") != std::string::npos || t.name.starts_with("blk.3.") ||
+                         t.name.find("nextn") != std::string::npos;
+      EXPECT_TRUE(known);
+      continue;
+    }
+    EXPECT_EQ(t.ne, other->ne);
+    const std::vector<float> expected = decoded(gguf_, *other);
+    std::vector<float> values(expected.size());
+    if ((*form)->made(t)) {
+      (*form)->rows(t, 0, t.ne[1] * t.ne[2], values.data());
+    } else {
+      typeInfo(t.type)->decode((*form)->bytes(t).data(), values.data(), int64_t(values.size()));
+    }
+    EXPECT_EQ(std::memcmp(values.data(), expected.data(), values.size() * sizeof(float)), 0);
+    ++compared;
+  }
+  EXPECT_GT(compared, 10u);
+}
+
+// The same through quantise, in pieces on three threads; what the file is then computes as the converter's does.
+TEST_P(Folder, isWrittenAsGguf) {
+  const auto out = std::filesystem::temp_directory_path() / ("lemma-folder-" + std::to_string(getpid()) + GetParam());
+  const CancelFlag cancel(false);
+  const auto done = quantise(folder_, out.string(), {.recipe = *findRecipe("F16"), .threads = 3}, {}, cancel);
+  ASSERT_TRUE(done) << done.error().what;
+  const auto written = openModel(out.string());
+  ASSERT_TRUE(written) << written.error().what;
+  for (const ModelTensor& t : gguf_.header.tensors) {
+    SCOPED_TRACE(t.name);
+    const ModelTensor* other = written->header.tensor(t.name);
+    if (!other) {
+      EXPECT_TRUE(t.name.find("attn_k_b") != std::string::npos || t.name.find("attn_v_b") != std::string::npos);
+      continue;
+    }
+    std::vector<float> expected = decoded(gguf_, t);
+    if (other->type == Type::F16) {
+      std::vector<std::byte> rounded(expected.size() * 2);
+      typeInfo(Type::F16)->encode(expected.data(), rounded.data(), int64_t(expected.size()));
+      typeInfo(Type::F16)->decode(rounded.data(), expected.data(), int64_t(expected.size()));
+    }
+    EXPECT_EQ(decoded(*written, *other), expected);
+  }
+  for (const auto& [key, value] : written->header.kv) {
+    EXPECT_FALSE(key.starts_with("lemma.") || key.ends_with("half_split")) << key;
+    EXPECT_NE(value.type(), GgufType::u64) << key;
+    EXPECT_NE(value.type(), GgufType::f64) << key;
+  }
+  std::filesystem::remove(out);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Folder,
+                         testing::Values("llama31", "qwen2", "qwen3", "qwen3moe", "deepseek_v2_lite", "deepseek_v3",
+                                         "deepseek_r1_fp8"));
+
+}  // namespace
+}  // namespace lemma
