@@ -46,6 +46,11 @@ class Checker {
       weight(e, what);
       require(e.rank == 2 && e.ne[0] == in && e.ne[1] == out && e.type == set->experts.front().type, what);
     }
+    require(set->biases.empty() || set->biases.size() == set->experts.size(), "its biases are not one an expert");
+    for (const TensorView& b : set->biases) {
+      weight(b, "its biases have no format that decodes");
+      require(b.ne[0] == out, "its biases are not as long as the outputs");
+    }
   }
 
   Result<void> result() const {

@@ -25,6 +25,14 @@ TensorView planeOf(const TensorView& v, int64_t i) {
   return one;
 }
 
+TensorView rowOf(const TensorView& v, int64_t i) {
+  TensorView one = v;
+  one.off += uint64_t(i) * uint64_t(v.nb[1]);
+  one.rank = 1;
+  one.ne[1] = 1;
+  return one;
+}
+
 void decodeRow(const TensorView& weight, int64_t row, int64_t first, int64_t n, float* out) {
   const TypeInfo& type = *typeInfo(weight.type);
   type.decode(weight.data() + row * weight.nb[1] + first / type.block * type.blockBytes, out, n);

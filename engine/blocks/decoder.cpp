@@ -5,6 +5,7 @@
 
 #include "engine/blocks/dense_ffn.h"
 #include "engine/blocks/gqa.h"
+#include "engine/blocks/moe_ffn.h"
 #include "engine/blocks/norm.h"
 #include "engine/blocks/rope.h"
 #include "engine/blocks/token_ends.h"
@@ -15,7 +16,8 @@ namespace {
 struct Layer {
   TensorView attentionNorm, ffnNorm;
   GqaWeights attention;
-  DenseFfnWeights ffn;
+  DenseFfnWeights ffn;  // hidden 0: experts instead
+  MoeFfnWeights moe;
 };
 
 class Decoder final : public ModelGraph {
@@ -35,6 +37,7 @@ class Decoder final : public ModelGraph {
                .qkvBias = form.qkvBias,
                .headNorm = form.headNorm,
                .fused = form.fused,
+               .sinks = form.sinks,
                .postNorm = form.postNorms,
                .normEps = h.normEps} {}
 
@@ -51,9 +54,16 @@ class Decoder final : public ModelGraph {
       const std::string prefix = "blk." + std::to_string(i) + ".";
       LEMMA_TRY(attentionNorm, weights.require(prefix + "attn_norm.weight", {h_.embedding}));
       LEMMA_TRY(attention, bindGqa(weights, prefix, shape_));
-      LEMMA_TRY(ffnNorm, weights.require(prefix + "ffn_norm.weight", {h_.embedding}));
-      LEMMA_TRY(feedForward, bindDenseFfn(weights, prefix, h_.embedding, h_.feedForward, ffn));
-      layers_.push_back({attentionNorm, ffnNorm, attention, feedForward});
+      LEMMA_TRY(ffnNorm, weights.require(prefix + form_.ffnNorm + ".weight", {h_.embedding}));
+      Layer layer{attentionNorm, ffnNorm, attention, {}, {}};
+      if (h_.experts && i >= h_.experts->denseLayers) {
+        LEMMA_TRY(moe, bindMoeFfn(weights, prefix, h_.embedding, *h_.experts));
+        layer.moe = std::move(moe);
+      } else {
+        LEMMA_TRY(dense, bindDenseFfn(weights, prefix, h_.embedding, h_.feedForward, ffn));
+        layer.ffn = std::move(dense);
+      }
+      layers_.push_back(std::move(layer));
     }
     return {};
   }
@@ -70,7 +80,11 @@ class Decoder final : public ModelGraph {
     if (windowed && h_.windowRope) shape.ropeMagnitude = h_.windowRope->magnitude;
     gqa(g, l.attention, shape, index, windowed ? windowFrequencies_ : frequencies_, normed, x);
     rmsNorm(g, x, l.ffnNorm, normed, h_.normEps);
-    denseFfn(g, l.ffn, normed, x);
+    if (l.ffn.hidden > 0) {
+      denseFfn(g, l.ffn, normed, x);
+    } else {
+      moeFfn(g, l.moe, *h_.experts, normed, x);
+    }
   }
 
   void head(GraphBuilder& g) const override { headLogits(g, ends_, h_); }
@@ -84,19 +98,32 @@ class Decoder final : public ModelGraph {
   std::vector<Layer> layers_;
 };
 
-}  // namespace
-
-Result<Hparams> readDenseHparams(const ModelHeader& header, std::string_view prefix, RopeStyle style) {
-  MetadataReader r(header, prefix);
+Result<Hparams> readHparams(const ModelHeader& header, MetadataReader& r, RopeStyle style) {
   Hparams h = readDecoderHparams(r);
   h.rope = readRope(r, h, style);
-  r.require(r.wholeOr("expert_count", 0, 0, hparam_limits::kWidth) == 0, Err::unsupported, "expert_count",
-            "says that this is a mixture of experts, which this build does not run in this form");
   r.require(h.rope.scoreFactor == 1, Err::unsupported, "rope.scaling.yarn_log_multiplier",
             "asks for a factor on attention that this build does not know in this form");
   LEMMA_CHECK(r.result());
   LEMMA_TRY(vocabulary, readVocabulary(header));
   h.vocabulary = vocabulary;
+  return h;
+}
+
+}  // namespace
+
+Result<Hparams> readDenseHparams(const ModelHeader& header, std::string_view prefix, RopeStyle style) {
+  MetadataReader r(header, prefix);
+  r.require(r.wholeOr("expert_count", 0, 0, hparam_limits::kWidth) == 0, Err::unsupported, "expert_count",
+            "says that this is a mixture of experts, which this build does not run in this form");
+  return readHparams(header, r, style);
+}
+
+Result<Hparams> readExpertHparams(const ModelHeader& header, std::string_view prefix, RopeStyle style, bool normalise) {
+  MetadataReader r(header, prefix);
+  ExpertParams experts = readExperts(r, normalise);
+  experts.denseLayers = r.wholeOr("leading_dense_block_count", 0, 0, hparam_limits::kLayers);
+  LEMMA_TRY(h, readHparams(header, r, style));
+  h.experts = experts;
   return h;
 }
 

@@ -13,15 +13,21 @@ namespace lemma {
 
 // In what such decoders differ beyond their numbers.
 struct DecoderForm {
-  bool qkvBias = false;    // q, k and v must have a bias; elsewhere any matrix may have one
-  bool headNorm = false;   // each head of q and k is normalised before it is rotated
-  bool fused = false;      // q, k and v lie in attn_qkv, gate and up in ffn_up
-  bool postNorms = false;  // what a block adds to the residual stream is normalised
+  bool qkvBias = false;              // q, k and v must have a bias; elsewhere any matrix may have one
+  bool headNorm = false;             // each head of q and k is normalised before it is rotated
+  bool fused = false;                // q, k and v lie in attn_qkv, gate and up in ffn_up
+  bool postNorms = false;            // what a block adds to the residual stream is normalised
+  bool sinks = false;                // each head has a logit without a value
+  const char* ffnNorm = "ffn_norm";  // the norm before the feed-forward block
   Gate gate = Gate::silu;
 };
 
 // Keys below `prefix`, the architecture's name; refuses experts.
 Result<Hparams> readDenseHparams(const ModelHeader& header, std::string_view prefix, RopeStyle style);
+
+// The same of a model whose layers, apart from the first ones perhaps, have experts. `normalise`: their weights, where
+// the file does not say.
+Result<Hparams> readExpertHparams(const ModelHeader& header, std::string_view prefix, RopeStyle style, bool normalise);
 
 Result<std::unique_ptr<ModelGraph>> bindDecoder(const Hparams& h, const DecoderForm& form, WeightStore& weights);
 

@@ -27,6 +27,11 @@ void denseFfn(GraphBuilder& g, const DenseFfnWeights& w, const TensorView& in, c
   linear(g, w.gate, in, gate);
   linear(g, w.up, in, up);
   g.add({.kind = OpKind::glu, .in = {gate, up}, .out = {gate}, .p = {.gate = w.form.gate}});
+  if (!w.rowGate.weight.empty()) {  // before the last product, which has no bias then: what it makes is weighted alike
+    const TensorView number = g.activation(1);
+    linear(g, w.rowGate, in, number);
+    g.add({.kind = OpKind::glu, .in = {number, gate}, .out = {gate}, .p = {.gate = Gate::sigmoid}});
+  }
   addLinear(g, w.down, gate, residual, w.postNorm, w.form.normEps);
 }
 

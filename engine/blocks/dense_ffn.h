@@ -21,6 +21,7 @@ struct DenseFfnWeights {
   int64_t hidden = 0;
   DenseFfnForm form;
   TensorView postNorm;  // {embedding}, or empty
+  Linear rowGate;       // {embedding, 1}, or empty: each row is weighted by the sigmoid of its product
 };
 
 // `prefix`ffn_gate, ffn_up (fused: ffn_up alone), ffn_down, and post_ffw_norm where the form has it.

@@ -56,6 +56,7 @@ std::shared_ptr<const ExpertSet> GraphBuilder::experts(const std::shared_ptr<con
   if (!memory_.prepare) return file;
   auto prepared = std::make_shared<ExpertSet>();
   for (const TensorView& expert : file->experts) prepared->experts.push_back(weight(expert));
+  for (const TensorView& bias : file->biases) prepared->biases.push_back(weight(bias));
   return prepared;
 }
 

@@ -61,15 +61,16 @@ ExpertParams readExperts(MetadataReader& r, bool normalise) {
   r.require(e.count % route.groups == 0, Err::badValue, "expert_group_count", "does not divide expert_count");
   r.require(route.topK <= e.count / route.groups * route.topGroups, Err::badValue, "expert_used_count",
             "is more than the groups that are kept have");
-  // 1 softmax, 2 sigmoid, as GGUF numbers them; files older than the key are of softmax models.
+  // As GGUF numbers them: 1 softmax, 2 sigmoid, 3 softmax over the chosen, which is 1 normalised. Files older than the
+  // key are of softmax models.
   const int gating = r.wholeOr("expert_gating_func", 1, 0, 100);
-  r.require(gating <= 2, Err::unsupported, "expert_gating_func", "is a number that this build does not know");
+  r.require(gating <= 3, Err::unsupported, "expert_gating_func", "is a number that this build does not know");
   route.scoring = gating == 2 ? Scoring::sigmoid : Scoring::softmax;
   // DeepSeek-V2 judges a group by its best expert, V3 by the sum of the two best; files do not say which.
   route.groupByTwoBest = route.scoring == Scoring::sigmoid;
   r.require(!route.groupByTwoBest || route.groups == 1 || e.count / route.groups >= 2, Err::badValue,
             "expert_group_count", "leaves fewer than two experts in a group");
-  route.normalise = r.flagOr("expert_weights_norm", normalise);
+  route.normalise = r.flagOr("expert_weights_norm", normalise) || gating == 3;
   route.scale = r.realOr("expert_weights_scale", 1, 0, 1e6);
   if (route.scale == 0) route.scale = 1;  // 0 says that there is none
   return e;

@@ -15,6 +15,7 @@ struct YarnParams {
   float factor = 1;
   int originalContext = 0;
   float betaFast = 32, betaSlow = 1;
+  bool wholeBounds = true;  // the ramp begins and ends at whole frequencies, as YaRN's own code has it
 };
 
 // Rotary positions: the frequencies are a weight of the graph, made once from these numbers (rope.h).
@@ -41,6 +42,8 @@ struct ExpertParams {
   int count = 0, hidden = 0;
   int sharedHidden = 0;
   int denseLayers = 0;  // the first layers, that have none
+  Gate gate = Gate::silu;
+  bool sharedGate = false;  // the shared expert is weighted, by the sigmoid of one number a row
   RouteParams route;
 };
 

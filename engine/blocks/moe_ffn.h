@@ -17,7 +17,7 @@ struct MoeFfnWeights {
   DenseFfnWeights shared;  // hidden 0 = none
 };
 
-// `prefix`ffn_gate_inp, exp_probs_b.bias, ffn_{gate,up,down}_exps, and ffn_{gate,up,down}_shexp.
+// `prefix`ffn_gate_inp, exp_probs_b.bias, ffn_{gate,up,down}_exps, and ffn_{gate,up,down}_shexp, ffn_gate_inp_shexp.
 Result<MoeFfnWeights> bindMoeFfn(const WeightStore& weights, const std::string& prefix, int64_t embedding,
                                  const ExpertParams& experts);
 

@@ -15,8 +15,10 @@ float yarnKeeps(const RopeParams& rope, int64_t i) {
     return rope.dims * std::log(rope.yarn->originalContext / (turns * 2 * std::numbers::pi)) /
            (2 * std::log(double(rope.base)));
   };
-  const double low = std::max(0.0, std::floor(index(rope.yarn->betaFast)));
-  const double high = std::min(double(rope.dims - 1), std::ceil(index(rope.yarn->betaSlow)));
+  double low = index(rope.yarn->betaFast), high = index(rope.yarn->betaSlow);
+  if (rope.yarn->wholeBounds) low = std::floor(low), high = std::ceil(high);
+  low = std::max(0.0, low);
+  high = std::min(double(rope.dims - 1), high);
   return float(1 - std::clamp((double(i) - low) / std::max(0.001, high - low), 0.0, 1.0));
 }
 

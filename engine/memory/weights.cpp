@@ -87,14 +87,11 @@ Result<TensorView> WeightStore::optional(std::string_view name, std::initializer
   return require(name, shape);
 }
 
-Result<std::shared_ptr<const ExpertSet>> WeightStore::requireExperts(std::string_view name, int64_t in, int64_t out,
+Result<std::shared_ptr<const ExpertSet>> WeightStore::requireExperts(const std::string& name, int64_t in, int64_t out,
                                                                      int64_t experts) const {
+  const auto nameOf = [&](int64_t e) { return name + "." + std::to_string(e) + ".weight"; };
   auto set = std::make_shared<ExpertSet>();
-  const size_t dot = name.rfind('.');
-  const auto nameOf = [&](int64_t e) {
-    return std::string(name.substr(0, dot)) + "." + std::to_string(e) + std::string(name.substr(dot));
-  };
-  if (!file_.header.tensor(name) && dot != std::string_view::npos && file_.header.tensor(nameOf(0))) {
+  if (!file_.header.tensor(name + ".weight") && file_.header.tensor(nameOf(0))) {
     for (int64_t e = 0; e < experts; ++e) {
       LEMMA_TRY(one, require(nameOf(e), {in, out}));
       if (e > 0 && one.type != set->experts.front().type) {
@@ -103,10 +100,12 @@ Result<std::shared_ptr<const ExpertSet>> WeightStore::requireExperts(std::string
       }
       set->experts.push_back(one);
     }
-    return set;
+  } else {
+    LEMMA_TRY(all, require(name + ".weight", {in, out, experts}));
+    for (int64_t e = 0; e < experts; ++e) set->experts.push_back(planeOf(all, e));
   }
-  LEMMA_TRY(all, require(name, {in, out, experts}));
-  for (int64_t e = 0; e < experts; ++e) set->experts.push_back(planeOf(all, e));
+  LEMMA_TRY(biases, optional(name + ".bias", {out, experts}));
+  for (int64_t e = 0; !biases.empty() && e < experts; ++e) set->biases.push_back(rowOf(biases, e));
   return set;
 }
 

@@ -5,6 +5,7 @@
 #include <deque>
 #include <initializer_list>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,8 +30,9 @@ class WeightStore {
   // The same, but an empty view where the file has none.
   Result<TensorView> optional(std::string_view name, std::initializer_list<int64_t> shape) const;
 
-  // The matrices {in, out} of all experts, from one tensor {in, out, experts}.
-  Result<std::shared_ptr<const ExpertSet>> requireExperts(std::string_view name, int64_t in, int64_t out,
+  // The matrices {in, out} of all experts, from one tensor `name`.weight {in, out, experts}, and their biases from
+  // `name`.bias {out, experts} where the file has it.
+  Result<std::shared_ptr<const ExpertSet>> requireExperts(const std::string& name, int64_t in, int64_t out,
                                                           int64_t experts) const;
   // What a view that came from here is called in the file; empty where none is.
   std::string_view nameOf(const TensorView& weight) const;

@@ -30,8 +30,9 @@ enum class OpKind : uint8_t {
                  // keysByLatent {latent, nope, heads}; in3 = {latent, vDim, heads}
   route,         // The experts of each row: in0 = scores[experts, rows], in1 = bias[experts] on the choice alone, or
                  // empty -> out0 = their numbers[topK, rows] I32, out1 = their weights[topK, rows]; see RouteParams
-  moeFfn,        // out[d, rows] (+)= sum over the chosen of weight * down(silu(gate x) * up x): in0 = x[d, rows],
-                 // in1 and in2 = outputs of route, in3 = residual[d, rows] or empty; experts = gate, up, down
+  moeFfn,        // out[d, rows] (+)= sum over the chosen of weight * down(gate(x), up(x)), gated by OpParams::gate:
+                 // in0 = x[d, rows], in1 and in2 = outputs of route, in3 = residual[d, rows] or empty; experts = gate,
+                 // up, down, any of them with biases
   glu,           // out[n, rows] = gate(in0) * in1 by OpParams::gate; in0 may be {1, rows}: one number for the row
   add,           // out = in0 + in1
   selectRows,    // out[d, wanted] = rows wantedRows of in0[d, rows]
@@ -81,14 +82,15 @@ struct OpParams {
   bool operator==(const OpParams&) const = default;
 };
 
-// KV pools, one pair a layer: K is {headDim, pageTokens, kvHeads, pages}, V is {vDim, pageTokens, kvHeads, pages},
-// F32, F16 or Q8_0 (dims whole blocks). Position p of a sequence is slot p % pageTokens of page
-// pageTable[seq][p / pageTokens].
 // The same matrix of every expert, {in, out} of one type each: slices of one tensor or tensors of their own.
 struct ExpertSet {
   std::vector<TensorView> experts;
+  std::vector<TensorView> biases;  // {out} of every expert, or none
 };
 
+// KV pools, one pair a layer: K is {headDim, pageTokens, kvHeads, pages}, V is {vDim, pageTokens, kvHeads, pages},
+// F32, F16 or Q8_0 (dims whole blocks). Position p of a sequence is slot p % pageTokens of page
+// pageTable[seq][p / pageTokens].
 struct Op {
   OpKind kind{};
   std::array<TensorView, 4> in{};

@@ -62,6 +62,8 @@ TensorView contiguous(BufferRef buf, uint64_t off, Type type, std::initializer_l
 
 // Matrix i of a set of them: {ne0, ne1} of a view {ne0, ne1, n}.
 TensorView planeOf(const TensorView& v, int64_t i);
+// Row i of a matrix: {ne0}.
+TensorView rowOf(const TensorView& v, int64_t i);
 
 // Elements [first, first + n) of one row of a host-visible weight as floats, its scales applied; first and n are whole
 // blocks of the type. The oracle's way and the fast backends' way for formats without kernels of their own.

@@ -165,6 +165,10 @@ ExpertLayer::Lists ExpertLayer::lists(const Run& run) const {
   return l;
 }
 
+void ExpertLayer::addBias(size_t set, int32_t expert, int64_t n0, int64_t n, float* row) const {
+  if (!biases[set].empty()) kernels->add(row, biases[set][size_t(expert)] + n0, n, row);
+}
+
 void ExpertSortPhase::run(const Run& run, int, Worker& worker) const {
   worker.prepared = -1;
   const ExpertLayer& e = *layer;
@@ -258,7 +262,10 @@ void ExpertGatePhase::run(const Run& run, int chunk, Worker& worker) const {
   const int64_t ld = few ? kFewOutputs : kPanel;
   for (int i = 0; i < count; ++i) {
     float* const h = s.out[0] + i * ld;
-    e.kernels->glu[size_t(Gate::silu)](h, s.out[1] + i * ld, n, h);
+    float* const u = s.out[1] + i * ld;
+    e.addBias(0, expert, n0, n, h);
+    e.addBias(1, expert, n0, n, u);
+    e.kernels->glu[size_t(e.kind)](h, u, n, h);
     std::byte* const to = l.hidden + (first + i) * e.hiddenStride();
     if (e.hiddenBytes()) {
       e.kernels->quantize(h, int32_t(n0 / 32), int32_t(n / 32), e.hiddenLayout, to);
@@ -320,7 +327,8 @@ void ExpertDownPhase::run(const Run& run, int chunk, Worker& worker) const {
     }
     for (int i = 0; i < count; ++i) {
       float* const out = e.out.row(l.rowOfPair[first + i]) + n0;
-      const float* const part = s.out[0] + i * ld;
+      float* const part = s.out[0] + i * ld;
+      e.addBias(2, expert, n0, n, part);
       const float weight = l.weight[first + i];
       for (int64_t j = 0; j < n; ++j) out[j] += weight * part[j];
     }

@@ -2,6 +2,7 @@
 // go straight into the output. Four phases share one ExpertLayer. Made by ProgramBuilder; see phase.h.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "kernels/cpu/matrix.h"
@@ -31,12 +32,16 @@ struct ExpertLayer {
   int64_t idStride = 0;
   int topK = 0;
   std::vector<Matrix> gate, up, down;
+  std::array<std::vector<const float*>, 3> biases;  // of gate, up, down; each of every expert or none
+  Gate kind = Gate::silu;
   ActLayout inLayout, hiddenLayout;
   int64_t offset = 0;  // in the program's scratch
   int maxRows = 0;
   bool wanted = false;
 
   int experts() const { return int(gate.size()); }
+  // Adds the expert's bias of that set to outputs from n0 on.
+  void addBias(size_t set, int32_t expert, int64_t n0, int64_t n, float* row) const;
   int64_t hidden() const { return gate.front().n; }
   bool inBytes() const { return gate.front().format->bytes; }
   bool hiddenBytes() const { return down.front().format->bytes; }
@@ -71,7 +76,7 @@ struct ExpertInputPhase final : Phase {
   void run(const Run& run, int chunk, Worker& worker) const override;
 };
 
-// hidden = silu(gate x) * up x of every pair.
+// hidden = up x gated by gate x, of every pair.
 struct ExpertGatePhase final : Phase {
   const ExpertLayer* layer = nullptr;
   int chunks(const Run& run) const override;

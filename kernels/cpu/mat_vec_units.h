@@ -234,9 +234,9 @@ static void matVecOneRow(const MatVecArgs& a, const std::byte* end) {
     const std::byte* const units = a.weights + n * int64_t(a.rowBytes) + b / B::kBlocks * B::kBytes;
     UnitPart part{b, blocks - b < kUnitGap ? blocks - b : kUnitGap, units, units + kAhead, end};
     const int64_t whole = int64_t((part.blocks + B::kBlocks - 1) / B::kBlocks) * B::kBytes;
-    if (end - units < whole) {  // the last row ends within a unit
-      static_assert(kUnitGap / B::kBlocks * B::kBytes <= int(2 * sizeof(UnitRow)));
-      auto* const room = reinterpret_cast<std::byte*>(s.rows + 2);
+    if (end - units < whole) {  // the last row ends within a unit; the rows before it too, where they are shorter
+      static_assert((kUnitGap / B::kBlocks + 1) * B::kBytes <= int(2 * sizeof(UnitRow)));
+      auto* const room = reinterpret_cast<std::byte*>(s.rows + 2) + n % 2 * B::kBytes;
       memset(room, 0, size_t(whole));
       memcpy(room, units, size_t(end - units));
       part.units = room;

@@ -475,6 +475,10 @@ class ProgramBuilder {
     for (const TensorView& e : op.experts[0]->experts) l.gate.push_back(matrixOf(e, kernels_, mixed));
     for (const TensorView& e : op.experts[1]->experts) l.up.push_back(matrixOf(e, kernels_, mixed));
     for (const TensorView& e : op.experts[2]->experts) l.down.push_back(matrixOf(e, kernels_));
+    for (size_t set = 0; set < 3; ++set) {
+      for (const TensorView& b : op.experts[set]->biases) l.biases[set].push_back(floats(b));
+    }
+    l.kind = op.p.gate;
     l.inLayout = actLayout(l.gate.front().k);
     l.hiddenLayout = actLayout(l.hidden());
     addPhase<ExpertSortPhase>().layer = &l;

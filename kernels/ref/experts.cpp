@@ -87,25 +87,35 @@ Result<void> moeFfn(const Op& op, const StepData& step, const CancelFlag& cancel
       pairsOf[size_t(e)].push_back({r, row(op.in[2], r)[i], {}});
     }
   }
-  std::vector<float> gateRow, upRow, downRow;
+  std::vector<float> gateRow, upRow, downRow, gateBias, upBias, downBias;
+  const auto biasOf = [&](size_t set, size_t e, std::vector<float>& out) {
+    const ExpertSet& s = *op.experts[set];
+    out.assign(size_t(s.experts[e].ne[1]), 0.0f);
+    if (!s.biases.empty()) decodeRow(s.biases[e], 0, out);
+  };
   for (size_t e = 0; e < pairsOf.size(); ++e) {
     if (pairsOf[e].empty()) continue;
     const TensorView &gate = op.experts[0]->experts[e], &up = op.experts[1]->experts[e],
                      &down = op.experts[2]->experts[e];
+    biasOf(0, e, gateBias);
+    biasOf(1, e, upBias);
+    biasOf(2, e, downBias);
     for (int64_t h = 0; h < gate.ne[1]; ++h) {
       if (cancel.load(std::memory_order_relaxed)) return cancelled();
       decodeRow(gate, h, gateRow);
       decodeRow(up, h, upRow);
       for (Pair& p : pairsOf[e]) {
-        const double g = dot(row(op.in[0], p.row), gateRow.data(), d), u = dot(row(op.in[0], p.row), upRow.data(), d);
-        p.hidden.push_back(float(g / (1 + std::exp(-g)) * u));
+        const double g = dot(row(op.in[0], p.row), gateRow.data(), d) + double(gateBias[size_t(h)]);
+        const double u = dot(row(op.in[0], p.row), upRow.data(), d) + double(upBias[size_t(h)]);
+        p.hidden.push_back(gated(op.p.gate, float(g), float(u)));
       }
     }
     for (int64_t o = 0; o < d; ++o) {
       if (cancel.load(std::memory_order_relaxed)) return cancelled();
       decodeRow(down, o, downRow);
       for (const Pair& p : pairsOf[e]) {
-        sums[size_t(p.row)][size_t(o)] += double(p.weight) * dot(downRow.data(), p.hidden.data(), down.ne[0]);
+        const double made = dot(downRow.data(), p.hidden.data(), down.ne[0]) + double(downBias[size_t(o)]);
+        sums[size_t(p.row)][size_t(o)] += double(p.weight) * made;
       }
     }
   }

@@ -125,24 +125,6 @@ Result<void> attention(const Op& op, const StepData& step, const CancelFlag& can
   return {};
 }
 
-float sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
-
-float gated(Gate kind, float g, float u) {
-  switch (kind) {
-    case Gate::silu:
-      return g * sigmoid(g) * u;
-    case Gate::geluTanh:
-      return 0.5f * g * (1.0f + std::tanh(0.79788456f * (g + 0.044715f * g * g * g))) * u;
-    case Gate::clampedSwish: {
-      const float bounded = std::min(g, 7.0f);
-      return bounded * sigmoid(1.702f * bounded) * (std::clamp(u, -7.0f, 7.0f) + 1.0f);
-    }
-    case Gate::sigmoid:
-      return sigmoid(g) * u;
-  }
-  return 0;
-}
-
 Result<void> glu(const Op& op, const StepData& step) {
   const int64_t gateStep = op.in[0].ne[0] == op.out[0].ne[0] ? 1 : 0;
   for (int r = 0; r < rowsOf(op, step); ++r) {

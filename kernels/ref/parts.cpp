@@ -1,10 +1,17 @@
 #include "kernels/ref/parts.h"
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "kernels/api/op_check.h"
 
 namespace lemma::ref {
+namespace {
+
+float sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
+
+}  // namespace
 
 tl::unexpected<Error> cancelled() { return fail(Err::cancelled, "the work was cancelled"); }
 
@@ -16,6 +23,22 @@ tl::unexpected<Error> outside(const Op& op, const char* what, int64_t value) {
 void decodeRow(const TensorView& v, int64_t i, std::vector<float>& out, int64_t plane) {
   out.resize(size_t(v.ne[0]));
   lemma::decodeRow(planeOf(v, plane), i, 0, v.ne[0], out.data());
+}
+
+float gated(Gate kind, float g, float u) {
+  switch (kind) {
+    case Gate::silu:
+      return g * sigmoid(g) * u;
+    case Gate::geluTanh:
+      return 0.5f * g * (1.0f + std::tanh(0.79788456f * (g + 0.044715f * g * g * g))) * u;
+    case Gate::clampedSwish: {
+      const float bounded = std::min(g, 7.0f);
+      return bounded * sigmoid(1.702f * bounded) * (std::clamp(u, -7.0f, 7.0f) + 1.0f);
+    }
+    case Gate::sigmoid:
+      return sigmoid(g) * u;
+  }
+  return 0;
 }
 
 // Eight running sums, so that the compiler can keep several additions in flight; their order is fixed.

@@ -18,6 +18,7 @@ tl::unexpected<Error> outside(const Op& op, const char* what, int64_t value);
 // Row i of a weight of any format as floats; matrix `plane` of a set of them.
 void decodeRow(const TensorView& v, int64_t i, std::vector<float>& out, int64_t plane = 0);
 double dot(const float* a, const float* b, int64_t n);
+float gated(Gate kind, float g, float u);
 
 // The bytes of one position of one head in a KV pool {dim, pageTokens, kvHeads, pages}.
 Result<std::byte*> kvSlot(const Op& op, const TensorView& pool, const StepData& step, int32_t seq, int32_t pos,

@@ -52,6 +52,16 @@ class Tensors:
         self.values[name] = self.stored[name] = x.reshape(ne[::-1])
         self.listed.append({"name": name, "type": "F32", "ne": ne, "seed": seed, "scale": scale, "offset": offset})
 
+    def mxfp4(self, name, ne, exponent):
+        """Random blocks: a scale of 2^exponent or twice that, then 32 values of 4 bits."""
+        seed = len(self.listed) + 1
+        z = counter(seed, math.prod(ne) // 32 * 17)
+        data = (z >> np.uint64(56)).astype(np.uint8)
+        data[::17] = 127 + exponent + (data[::17] >> 7)
+        self.stored[name] = data.reshape(*ne[:0:-1], ne[0] // 32 * 17)
+        self.values[name] = gguf.quants.dequantize(self.stored[name], gguf.GGMLQuantizationType.MXFP4)
+        self.listed.append({"name": name, "type": "MXFP4", "ne": ne, "seed": seed, "exponent": exponent})
+
     def norm(self, name, size):
         self.add(name, [size], 0.3, 1.0)
 
@@ -76,10 +86,20 @@ class Spec:
                 self.tensors.add(f"{b}attn_{name}.bias", [width], bias)
         self.tensors.add(f"{b}attn_output.weight", [heads * head, d], 0.3)
 
-    def ffn(self, b, d, hidden):
+    def ffn(self, b, d, hidden, suffix="", experts=()):
         for name in ("gate", "up"):
-            self.tensors.add(f"{b}ffn_{name}.weight", [d, hidden], 0.3)
-        self.tensors.add(f"{b}ffn_down.weight", [hidden, d], 0.25)
+            self.tensors.add(f"{b}ffn_{name}{suffix}.weight", [d, hidden, *experts], 0.3)
+        self.tensors.add(f"{b}ffn_down{suffix}.weight", [hidden, d, *experts], 0.25)
+
+    def begin(self, d):
+        """What is not in a layer."""
+        self.tensors.add("token_embd.weight", [d, VOCABULARY], 1.0)
+        self.tensors.norm("output_norm.weight", d)
+        self.tensors.add("output.weight", [d, VOCABULARY], 0.6)
+
+    def as_llama_cpp(self):
+        """The model as llama.cpp computes it, where that is not what transformers does."""
+        return None
 
     def state(self):
         """transformers' parameters from ours."""
@@ -104,6 +124,15 @@ LAYER = {"attn_norm": "input_layernorm", "attn_q": "self_attn.q_proj", "attn_k":
          "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj"}
 
 
+EXPERTS = {"ffn_gate_exps": "gate_proj", "ffn_up_exps": "up_proj", "ffn_down_exps": "down_proj"}
+
+
+def experts(name, tensor):
+    """One parameter an expert."""
+    _, index, stem, _ = name.split(".")
+    return [(f"model.layers.{index}.mlp.experts.{e}.{EXPERTS[stem]}.weight", x) for e, x in enumerate(tensor)]
+
+
 def renamed(name, layer):
     if name in COMMON:
         return COMMON[name]
@@ -125,9 +154,7 @@ class Phi3(Spec):
                   attention__layer_norm_rms_epsilon=1e-5, rope__freq_base=10000.0,
                   attention__sliding_window=self.window, rope__scaling__original_context_length=self.original,
                   rope__scaling__attn_factor=math.sqrt(1 + math.log(256 / self.original) / math.log(self.original)))
-        t.add("token_embd.weight", [self.d, VOCABULARY], 1.0)
-        t.norm("output_norm.weight", self.d)
-        t.add("output.weight", [self.d, VOCABULARY], 0.6)
+        self.begin(self.d)
         t.add("rope_factors_long.weight", [head * 3 // 8], 2.0, 4.0)
         t.add("rope_factors_short.weight", [head * 3 // 8], 0.3, 1.3)
         for i in range(self.layers):
@@ -153,6 +180,9 @@ class Phi3(Spec):
             num_attention_heads=self.heads, num_key_value_heads=self.kv, max_position_embeddings=256,
             original_max_position_embeddings=self.original, rope_scaling=scaling, partial_rotary_factor=0.75,
             sliding_window=window, rms_norm_eps=1e-5, pad_token_id=0, tie_word_embeddings=False)
+
+    def as_llama_cpp(self):
+        return self.model(self.config(window=None))  # it leaves the window out
 
     def mutations(self):
         yield "no_window", self.model(self.config(window=None))
@@ -217,7 +247,249 @@ class Gemma3(Spec):
             yield f"no_{name}", model
 
 
-SPECS = {"phi3": Phi3, "gemma3": Gemma3}
+class Qwen2Moe(Spec):
+    arch, model_class = "qwen2moe", transformers.Qwen2MoeForCausalLM
+    d, layers, heads, kv, count, used, hidden, shared = 64, 2, 4, 2, 10, 4, 32, 80
+
+    def __init__(self):
+        super().__init__()
+        t, head = self.tensors, self.d // self.heads
+        self.keys(block_count=self.layers, context_length=256, embedding_length=self.d, feed_forward_length=96,
+                  attention__head_count=self.heads, attention__head_count_kv=self.kv,
+                  attention__layer_norm_rms_epsilon=1e-6, rope__freq_base=10000.0, expert_count=self.count,
+                  expert_used_count=self.used, expert_feed_forward_length=self.hidden,
+                  expert_shared_feed_forward_length=self.shared)
+        self.begin(self.d)
+        for i in range(self.layers):
+            b = f"blk.{i}."
+            t.norm(f"{b}attn_norm.weight", self.d)
+            t.norm(f"{b}ffn_norm.weight", self.d)
+            self.attention(b, self.d, self.heads, self.kv, head, bias=0.5)
+            t.add(f"{b}ffn_gate_inp.weight", [self.d, self.count], 0.3)
+            self.ffn(b, self.d, self.hidden, "_exps", [self.count])
+            t.add(f"{b}ffn_gate_inp_shexp.weight", [self.d], 0.4)
+            self.ffn(b, self.d, self.shared, "_shexp")
+
+    def parameter(self, name, tensor):
+        if "_exps" in name:
+            return experts(name, tensor)
+        layer = {**LAYER, "ffn_gate_inp": "mlp.gate", "ffn_gate_inp_shexp": "mlp.shared_expert_gate",
+                 **{f"ffn_{k}_shexp": f"mlp.shared_expert.{k}_proj" for k in ("gate", "up", "down")}}
+        return [(renamed(name, layer), tensor[None] if "inp_shexp" in name else tensor)]
+
+    def config(self, **changes):
+        values = dict(
+            vocab_size=VOCABULARY, hidden_size=self.d, intermediate_size=96, num_hidden_layers=self.layers,
+            num_attention_heads=self.heads, num_key_value_heads=self.kv, max_position_embeddings=256, rms_norm_eps=1e-6,
+            rope_theta=10000.0, moe_intermediate_size=self.hidden, shared_expert_intermediate_size=self.shared,
+            num_experts=self.count, num_experts_per_tok=self.used, norm_topk_prob=False, tie_word_embeddings=False)
+        return transformers.Qwen2MoeConfig(**{**values, **changes})
+
+    def mutations(self):
+        yield "weights_normalised", self.model(self.config(norm_topk_prob=True))
+        yield "three_experts", self.model(self.config(num_experts_per_tok=3))
+        for name, word in (("no_gate_of_the_shared", "shared_expert_gate"), ("no_shared", "shared_expert.down_proj"),
+                           ("no_biases", "proj.bias")):
+            yield name, self.model(state={k: v * 0 if word in k else v for k, v in self.state().items()})
+
+
+class Qwen3Moe(Spec):
+    arch, model_class = "qwen3moe", transformers.Qwen3MoeForCausalLM
+    d, layers, heads, kv, head, count, used, hidden = 64, 2, 4, 2, 24, 10, 3, 32
+
+    def __init__(self):
+        super().__init__()
+        t = self.tensors
+        self.keys(block_count=self.layers, context_length=256, embedding_length=self.d, feed_forward_length=96,
+                  attention__head_count=self.heads, attention__head_count_kv=self.kv, attention__key_length=self.head,
+                  attention__value_length=self.head, attention__layer_norm_rms_epsilon=1e-6, rope__freq_base=10000.0,
+                  expert_count=self.count, expert_used_count=self.used, expert_feed_forward_length=self.hidden)
+        self.begin(self.d)
+        for i in range(self.layers):
+            b = f"blk.{i}."
+            t.norm(f"{b}attn_norm.weight", self.d)
+            t.norm(f"{b}ffn_norm.weight", self.d)
+            self.attention(b, self.d, self.heads, self.kv, self.head)
+            for name in ("attn_q_norm", "attn_k_norm"):
+                t.add(f"{b}{name}.weight", [self.head], 0.5, 1.5)
+            t.add(f"{b}ffn_gate_inp.weight", [self.d, self.count], 0.3)
+            self.ffn(b, self.d, self.hidden, "_exps", [self.count])
+
+    def parameter(self, name, tensor):
+        if "_exps" in name:
+            return experts(name, tensor)
+        return [(renamed(name, {**LAYER, "ffn_gate_inp": "mlp.gate"}), tensor)]
+
+    def config(self, **changes):
+        values = dict(
+            vocab_size=VOCABULARY, hidden_size=self.d, intermediate_size=96, num_hidden_layers=self.layers,
+            num_attention_heads=self.heads, num_key_value_heads=self.kv, head_dim=self.head, max_position_embeddings=256,
+            rms_norm_eps=1e-6, rope_theta=10000.0, moe_intermediate_size=self.hidden, num_experts=self.count,
+            num_experts_per_tok=self.used, norm_topk_prob=True, tie_word_embeddings=False)
+        return transformers.Qwen3MoeConfig(**{**values, **changes})
+
+    def mutations(self):
+        yield "not_normalised", self.model(self.config(norm_topk_prob=False))
+        yield "two_experts", self.model(self.config(num_experts_per_tok=2))
+        yield "other_rope_base", self.model(self.config(rope_theta=1000000.0))
+        ones = {k: v * 0 + 1 if "q_norm" in k or "k_norm" in k else v for k, v in self.state().items()}
+        yield "norms_of_heads_without_weights", self.model(state=ones)
+
+
+class Glm4Moe(Spec):
+    arch, model_class = "glm4moe", transformers.Glm4MoeForCausalLM
+    d, layers, heads, kv, count, used, hidden, dense = 64, 3, 4, 2, 12, 3, 24, 72
+
+    def __init__(self):
+        super().__init__()
+        t, head = self.tensors, self.d // self.heads
+        self.keys(block_count=self.layers + 1, context_length=256, embedding_length=self.d,
+                  feed_forward_length=self.dense, attention__head_count=self.heads, attention__head_count_kv=self.kv,
+                  attention__layer_norm_rms_epsilon=1e-5, rope__freq_base=10000.0, rope__dimension_count=head // 2,
+                  expert_count=self.count, expert_used_count=self.used, expert_feed_forward_length=self.hidden,
+                  expert_shared_count=1, expert_weights_scale=1.5, expert_weights_norm=True, expert_gating_func=2,
+                  leading_dense_block_count=1, nextn_predict_layers=1)
+        self.begin(self.d)
+        for i in range(self.layers + 1):
+            b = f"blk.{i}."
+            t.norm(f"{b}attn_norm.weight", self.d)
+            t.norm(f"{b}post_attention_norm.weight", self.d)
+            self.attention(b, self.d, self.heads, self.kv, head, bias=0.5)
+            for name in ("attn_q_norm", "attn_k_norm"):
+                t.add(f"{b}{name}.weight", [head], 0.5, 1.5)
+            if i == 0:
+                self.ffn(b, self.d, self.dense)
+                continue
+            t.add(f"{b}ffn_gate_inp.weight", [self.d, self.count], 0.3)
+            t.add(f"{b}exp_probs_b.bias", [self.count], 0.4)
+            self.ffn(b, self.d, self.hidden, "_exps", [self.count])
+            self.ffn(b, self.d, self.hidden, "_shexp")
+        b += "nextn."
+        t.add(f"{b}eh_proj.weight", [2 * self.d, self.d], 0.3)
+        for name in ("enorm", "hnorm", "shared_head_norm"):
+            t.norm(f"{b}{name}.weight", self.d)
+
+    def parameter(self, name, tensor):
+        if name.startswith(f"blk.{self.layers}."):  # guesses the token after the next
+            return []
+        if "_exps" in name:
+            return experts(name, tensor)
+        if "exp_probs_b" in name:
+            return [(f"model.layers.{name.split('.')[1]}.mlp.gate.e_score_correction_bias", tensor)]
+        layer = {**LAYER, "post_attention_norm": "post_attention_layernorm", "ffn_gate_inp": "mlp.gate",
+                 **{f"ffn_{k}_shexp": f"mlp.shared_experts.{k}_proj" for k in ("gate", "up", "down")}}
+        return [(renamed(name, layer), tensor)]
+
+    def config(self, **changes):
+        values = dict(
+            vocab_size=VOCABULARY, hidden_size=self.d, intermediate_size=self.dense, num_hidden_layers=self.layers,
+            num_attention_heads=self.heads, num_key_value_heads=self.kv, partial_rotary_factor=0.5,
+            max_position_embeddings=256, rms_norm_eps=1e-5, rope_theta=10000.0, attention_bias=True,
+            moe_intermediate_size=self.hidden, num_experts_per_tok=self.used, n_shared_experts=1,
+            n_routed_experts=self.count, routed_scaling_factor=1.5, first_k_dense_replace=1, norm_topk_prob=True,
+            use_qk_norm=True, tie_word_embeddings=False)
+        return transformers.Glm4MoeConfig(**{**values, **changes})
+
+    def mutations(self):
+        yield "no_scale", self.model(self.config(routed_scaling_factor=1.0))
+        yield "not_normalised", self.model(self.config(norm_topk_prob=False))
+        yield "whole_heads_rotated", self.model(self.config(partial_rotary_factor=1.0))
+        no_norm = {k: v for k, v in self.state().items() if "q_norm" not in k and "k_norm" not in k}
+        yield "no_norm_of_heads", self.model(self.config(use_qk_norm=False), no_norm)
+        for name, word in (("no_bias_on_the_choice", "e_score"), ("no_shared", "shared_experts.down_proj"),
+                           ("no_biases", "proj.bias")):
+            yield name, self.model(state={k: v * 0 if word in k else v for k, v in self.state().items()})
+
+
+class GptOss(Spec):
+    arch, model_class = "gpt-oss", transformers.GptOssForCausalLM
+    d, layers, heads, kv, head, count, used, hidden, window = 64, 3, 6, 2, 16, 8, 4, 96, 24
+    mxfp4 = False
+
+    def __init__(self):
+        super().__init__()
+        t = self.tensors
+        self.keys(block_count=self.layers, context_length=4096, embedding_length=self.d, feed_forward_length=self.hidden,
+                  attention__head_count=self.heads, attention__head_count_kv=self.kv, attention__key_length=self.head,
+                  attention__value_length=self.head, attention__layer_norm_rms_epsilon=1e-5, rope__freq_base=150000.0,
+                  rope__scaling__type="yarn", rope__scaling__factor=8.0, rope__scaling__original_context_length=512,
+                  attention__sliding_window=self.window, expert_count=self.count, expert_used_count=self.used,
+                  expert_feed_forward_length=self.hidden)
+        self.begin(self.d)
+        for i in range(self.layers):
+            b = f"blk.{i}."
+            t.norm(f"{b}attn_norm.weight", self.d)
+            t.norm(f"{b}post_attention_norm.weight", self.d)
+            self.attention(b, self.d, self.heads, self.kv, self.head, bias=0.5)
+            t.add(f"{b}attn_output.bias", [self.d], 0.3)
+            t.add(f"{b}attn_sinks.weight", [self.heads], 2.0, 1.0)
+            t.add(f"{b}ffn_gate_inp.weight", [self.d, self.count], 0.3)
+            t.add(f"{b}ffn_gate_inp.bias", [self.count], 1.0)
+            for name, ne, scale, exponent in (("gate", [self.d, self.hidden], 1.0, -3), ("up", [self.d, self.hidden], 1.0, -3),
+                                              ("down", [self.hidden, self.d], 0.1, -5)):
+                if self.mxfp4:
+                    t.mxfp4(f"{b}ffn_{name}_exps.weight", [*ne, self.count], exponent)
+                else:
+                    t.add(f"{b}ffn_{name}_exps.weight", [*ne, self.count], scale)
+                t.add(f"{b}ffn_{name}_exps.bias", [ne[1], self.count], 1.0)
+
+    def state(self):
+        """Gate and up lie in one parameter, in turns, and experts' matrices the other way round."""
+        out = {}
+        for i in range(self.layers):
+            part = {k: self.tensors.values[f"blk.{i}.ffn_{k}_exps.weight"] for k in ("gate", "up", "down")}
+            bias = {k: self.tensors.values[f"blk.{i}.ffn_{k}_exps.bias"] for k in part}
+            both = np.stack([part["gate"], part["up"]], 2).reshape(self.count, 2 * self.hidden, self.d)
+            prefix = f"model.layers.{i}.mlp.experts."
+            out[prefix + "gate_up_proj"] = both.transpose(0, 2, 1)
+            out[prefix + "gate_up_proj_bias"] = np.stack([bias["gate"], bias["up"]], 2).reshape(self.count, -1)
+            out[prefix + "down_proj"] = part["down"].transpose(0, 2, 1)
+            out[prefix + "down_proj_bias"] = bias["down"]
+        return {**super().state(), **{k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in out.items()}}
+
+    def parameter(self, name, tensor):
+        if "_exps" in name:
+            return []
+        if "sinks" in name:
+            return [(f"model.layers.{name.split('.')[1]}.self_attn.sinks", tensor)]
+        layer = {**LAYER, "post_attention_norm": "post_attention_layernorm", "ffn_gate_inp": "mlp.router"}
+        return [(renamed(name, layer), tensor)]
+
+    def config(self, truncate=False, **changes):
+        values = dict(
+            vocab_size=VOCABULARY, hidden_size=self.d, intermediate_size=self.hidden, num_hidden_layers=self.layers,
+            num_attention_heads=self.heads, num_key_value_heads=self.kv, head_dim=self.head, num_local_experts=self.count,
+            num_experts_per_tok=self.used, sliding_window=self.window, rope_theta=150000.0, rms_norm_eps=1e-5,
+            max_position_embeddings=4096, tie_word_embeddings=False,
+            rope_scaling={"rope_type": "yarn", "factor": 8.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": truncate,
+                          "original_max_position_embeddings": 512})
+        return transformers.GptOssConfig(**{**values, **changes})
+
+    def as_llama_cpp(self):
+        return self.model(self.config(truncate=True))  # it rounds YaRN's bounds for every architecture
+
+    def mutations(self):
+        yield "no_window", self.model(self.config(sliding_window=4096))
+        yield "window_in_every_layer", self.model(self.config(layer_types=["sliding_attention"] * self.layers))
+        yield "yarn_of_whole_bounds", self.model(self.config(truncate=True))
+        yield "three_experts", self.model(self.config(num_experts_per_tok=3))
+        for name, change in (("no_clamp", {"limit": 1e9}), ("plain_silu", {"alpha": 1.0})):
+            model = self.model()
+            for layer in model.model.layers:
+                vars(layer.mlp.experts).update(change)
+            yield name, model
+        yield "no_sinks", self.model(state={k: v - 1e9 if "sinks" in k else v for k, v in self.state().items()})
+        for name, word in (("no_bias_of_the_router", "router.bias"), ("no_biases_of_gate_and_up", "gate_up_proj_bias"),
+                           ("no_biases_of_down", "down_proj_bias"), ("no_bias_behind_attention", "o_proj.bias")):
+            yield name, self.model(state={k: v * 0 if word in k else v for k, v in self.state().items()})
+
+
+class GptOssMxfp4(GptOss):
+    mxfp4, count = True, 6
+
+
+SPECS = {"phi3": Phi3, "gemma3": Gemma3, "qwen2moe": Qwen2Moe, "qwen3moe": Qwen3Moe, "glm4moe": Glm4Moe,
+         "gpt-oss": GptOss, "gpt-oss-mxfp4": GptOssMxfp4}
 
 
 def prompts():
@@ -282,6 +554,7 @@ def make(name, folder):
     print(name, "std", golden["logits_std"], "margin", golden["greedy_from_short"]["min_top2_margin"], changes)
     if folder:
         write_gguf(spec, folder / f"{name}.gguf")
+        np.save(folder / f"{name}.npy", rows(spec.as_llama_cpp() or model, ids))
 
 
 def compact(text):

@@ -53,7 +53,9 @@ Op shapeOf(const OpCase& c) {
     if (c.out[i] >= 0) op.out[i] = c.tensors[size_t(c.out[i])].shape;
   }
   for (size_t i = 0; i < 3; ++i) {
-    if (c.experts[i] >= 0) op.experts[i] = expertsOf(c.tensors[size_t(c.experts[i])].shape);
+    if (c.experts[i] < 0) continue;
+    op.experts[i] = expertsOf(c.tensors[size_t(c.experts[i])].shape,
+                              c.biases[i] < 0 ? TensorView{} : c.tensors[size_t(c.biases[i])].shape);
   }
   return op;
 }

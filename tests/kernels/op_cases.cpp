@@ -437,31 +437,34 @@ void routeCases(Cases& cases) {
   }
 }
 
+CaseMaker& moeFfnCase(Cases& cases, Type gate, Type up, Type down, int64_t d, int64_t hidden, int experts, int topK,
+                      int rows, bool residual, bool inPlace, int32_t scaleIn = 0) {
+  auto& m = cases.make(OpKind::moeFfn, text({"moeFfn", std::string(typeInfo(gate)->name),
+                                             std::string(typeInfo(up)->name), std::string(typeInfo(down)->name),
+                                             number("d=", d), number("hidden=", hidden), number("experts=", experts),
+                                             number("topK=", topK), number("rows=", rows), residual ? "residual" : "",
+                                             inPlace ? "in place" : "", scaleIn ? number("scales=", scaleIn) : ""}));
+  OpCase& c = m.c();
+  c.in[0] = m.rows(d, rows);
+  c.in[1] = idsOf(m, topK, experts, rows);
+  c.in[2] = m.rows(topK, rows);
+  c.experts = {m.weight(gate, {d, hidden, experts}, 1 / std::sqrt(float(d))),
+               m.weight(up, {d, hidden, experts}, 1 / std::sqrt(float(d))),
+               m.weight(down, {hidden, d, experts}, 1 / std::sqrt(float(hidden)))};
+  if (scaleIn) {
+    for (int matrices : c.experts) m.scale(matrices, scaleIn, scaleIn / 2);
+  }
+  c.out[0] = m.rows(d, rows);
+  if (residual) c.in[3] = inPlace ? c.out[0] : m.rows(d, rows);
+  c.results = {c.out[0]};
+  c.rows = rows;
+  const bool floats = isFloat(gate) && isFloat(up) && isFloat(down);
+  c.tolerance = floats ? kFloat : kEightBit;
+  return m;
+}
+
 void moeFfnCases(Cases& cases) {
-  const auto add = [&](Type gate, Type up, Type down, int64_t d, int64_t hidden, int experts, int topK, int rows,
-                       bool residual, bool inPlace, int32_t scaleIn = 0) {
-    auto& m = cases.make(OpKind::moeFfn, text({"moeFfn", std::string(typeInfo(gate)->name),
-                                               std::string(typeInfo(up)->name), std::string(typeInfo(down)->name),
-                                               number("d=", d), number("hidden=", hidden), number("experts=", experts),
-                                               number("topK=", topK), number("rows=", rows), residual ? "residual" : "",
-                                               inPlace ? "in place" : "", scaleIn ? number("scales=", scaleIn) : ""}));
-    OpCase& c = m.c();
-    c.in[0] = m.rows(d, rows);
-    c.in[1] = idsOf(m, topK, experts, rows);
-    c.in[2] = m.rows(topK, rows);
-    c.experts = {m.weight(gate, {d, hidden, experts}, 1 / std::sqrt(float(d))),
-                 m.weight(up, {d, hidden, experts}, 1 / std::sqrt(float(d))),
-                 m.weight(down, {hidden, d, experts}, 1 / std::sqrt(float(hidden)))};
-    if (scaleIn) {
-      for (int matrices : c.experts) m.scale(matrices, scaleIn, scaleIn / 2);
-    }
-    c.out[0] = m.rows(d, rows);
-    if (residual) c.in[3] = inPlace ? c.out[0] : m.rows(d, rows);
-    c.results = {c.out[0]};
-    c.rows = rows;
-    const bool floats = isFloat(gate) && isFloat(up) && isFloat(down);
-    c.tolerance = floats ? kFloat : kEightBit;
-  };
+  const auto add = [&](auto... what) { moeFfnCase(cases, what...); };
   for (int rows : kRows) {
     add(Type::F32, Type::F32, Type::F32, 64, 40, 5, 2, rows, true, true);
     add(Type::F16, Type::F16, Type::F16, 96, 64, 8, 3, rows, false, false);
@@ -473,6 +476,29 @@ void moeFfnCases(Cases& cases) {
     add(Type::Q8_0, Type::F32, Type::Q4_1, 64, 96, 4, 2, rows, true, true);       // gate and up want different inputs
     add(Type::Q4_0, Type::Q4_0, Type::Q4_0, 2560, 2112, 3, 2, rows, true, true);  // several segments along k
     add(Type::Q8_0, Type::Q8_0, Type::Q8_0, 64, 1056, 3, 1, rows, false, false);  // several chunks of outputs
+  }
+}
+
+void biasedExpertCases(Cases& cases) {
+  const auto add = [&](Type type, Gate gate, bool all, int rows) {
+    CaseMaker& m = moeFfnCase(cases, type, type, type, 64, 96, 5, 2, rows, true, true);
+    m.c().name += text({" gate", std::to_string(int(gate)), all ? "biases" : "bias of down"});
+    m.c().params.gate = gate;
+    if (all) m.c().biases = {m.weight(Type::F32, {96, 5}), m.weight(Type::F16, {96, 5}), -1};
+    m.c().biases[2] = m.weight(Type::F32, {64, 5});
+  };
+  for (int rows : kRows) {
+    add(Type::F32, Gate::clampedSwish, true, rows);
+    add(Type::Q8_0, Gate::geluTanh, false, rows);
+  }
+}
+
+// Rows shorter than what kernels take apart at once.
+void shortRowCases(Cases& cases) {
+  for (const TypeInfo* type : weightTypes()) {
+    for (int rows : {1, 2}) {
+      if (type->block == 32) matMulCase(cases, *type, 32, 11, rows);
+    }
   }
 }
 
@@ -558,6 +584,8 @@ std::vector<OpCase> allOpCases() {
   routeCases(cases);
   moeFfnCases(cases);
   elementwiseCases(cases);
+  biasedExpertCases(cases);
+  shortRowCases(cases);
   return cases.take();
 }
 

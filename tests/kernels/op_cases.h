@@ -34,6 +34,7 @@ struct OpCase {
   std::array<int, 4> in{-1, -1, -1, -1};  // indices into tensors, -1 = none
   std::array<int, 2> out{-1, -1};
   std::array<int, 3> experts{-1, -1, -1};  // {in, out, experts} tensors, one matrix an expert
+  std::array<int, 3> biases{-1, -1, -1};   // {out, experts} of them
   std::vector<int> results;                // tensors to compare after the run
   double tolerance = kFloat;
   int rows = 0;
@@ -48,8 +49,8 @@ std::vector<OpCase> allOpCases();
 // The same case on `count` rows from `first` on; for ops whose rows do not depend on each other.
 OpCase rowsOfCase(const OpCase& whole, int first, int count);
 
-// The matrices of a {in, out, experts} tensor.
-std::shared_ptr<const ExpertSet> expertsOf(const TensorView& all);
+// The matrices of a {in, out, experts} tensor, and their biases from one of {out, experts} where it is not empty.
+std::shared_ptr<const ExpertSet> expertsOf(const TensorView& all, const TensorView& biases = {});
 
 // Results of a run, decoded to float: of per-row tensors the rows that ran, row by row, else every tensor whole.
 Result<std::vector<float>> runOn(Backend& backend, const OpCase& c);

@@ -29,8 +29,9 @@ OpCase rowsOfCase(const OpCase& whole, int first, int count) {
   return part;
 }
 
-std::shared_ptr<const ExpertSet> expertsOf(const TensorView& all) {
+std::shared_ptr<const ExpertSet> expertsOf(const TensorView& all, const TensorView& biases) {
   auto set = std::make_shared<ExpertSet>();
+  for (int64_t e = 0; !biases.empty() && e < all.ne[2]; ++e) set->biases.push_back(rowOf(biases, e));
   for (int64_t e = 0; e < all.ne[2]; ++e) set->experts.push_back(planeOf(all, e));
   return set;
 }
@@ -86,7 +87,8 @@ Result<std::vector<float>> runOn(Backend& backend, const OpCase& c, const Cancel
     if (c.out[i] >= 0) op.out[i] = views[size_t(c.out[i])];
   }
   for (size_t i = 0; i < 3; ++i) {
-    if (c.experts[i] >= 0) op.experts[i] = expertsOf(views[size_t(c.experts[i])]);
+    if (c.experts[i] < 0) continue;
+    op.experts[i] = expertsOf(views[size_t(c.experts[i])], c.biases[i] < 0 ? TensorView{} : views[size_t(c.biases[i])]);
   }
   LEMMA_TRY(program, backend.compile({&op, 1}, {.rows = c.rows, .wanted = int32_t(c.wantedRows.size())}));
   const StepData step{.rows = c.rows,

@@ -14,16 +14,18 @@ namespace {
 struct Target {
   std::string architecture, backend, instructions, kvType;
   friend std::ostream& operator<<(std::ostream& out, const Target& t) {
-    return out << t.architecture << "_" << t.backend << (t.instructions.empty() ? "" : "_") << t.instructions << "_"
-               << t.kvType;
+    std::string name = t.architecture + "_" + t.backend + (t.instructions.empty() ? "" : "_") + t.instructions;
+    std::ranges::replace(name, '-', '_');
+    return out << name << "_" << t.kvType;
   }
 };
 
 std::vector<Target> targets() {
   std::vector<Target> out;
-  constexpr std::pair<const char*, const char*> kModels[] = {{"llama", "f32"}, {"llama", "f16"}, {"llama", "q8_0"},
-                                                             {"qwen2", "f16"}, {"qwen3", "f16"}, {"phi3", "f16"},
-                                                             {"gemma3", "f16"}};
+  constexpr std::pair<const char*, const char*> kModels[] = {
+      {"llama", "f32"},    {"llama", "f16"},   {"llama", "q8_0"}, {"qwen2", "f16"},
+      {"qwen3", "f16"},    {"phi3", "f16"},    {"gemma3", "f16"}, {"qwen2moe", "f16"},
+      {"qwen3moe", "f16"}, {"glm4moe", "f16"}, {"gpt-oss", "f16"}};
   for (const auto& [architecture, kvType] : kModels) {
     for (const BackendEntry& entry : backendList()) {
       if (entry.name != "cpu") {

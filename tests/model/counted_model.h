@@ -29,6 +29,16 @@ inline std::vector<std::byte> countedFloats(uint64_t seed, uint64_t count, float
   return out;
 }
 
+// Blocks of 32 values in 17 bytes: the scale, 2^exponent or twice that, then 16 bytes of two values each.
+inline std::vector<std::byte> countedMxfp4(uint64_t seed, uint64_t count, int exponent) {
+  std::vector<std::byte> out(count / 32 * 17);
+  for (uint64_t i = 0; i < out.size(); ++i) {
+    const uint64_t byte = hashOfCounter(seed, i) >> 56;
+    out[i] = std::byte(i % 17 == 0 ? uint64_t(127 + exponent) + (byte >> 7) : byte);
+  }
+  return out;
+}
+
 inline GgufWriter countedModel(const nlohmann::json& golden) {
   GgufWriter w;
   w.str("general.architecture", golden["architecture"].get<std::string>());
@@ -46,8 +56,13 @@ inline GgufWriter countedModel(const nlohmann::json& golden) {
   for (const auto& t : golden["tensors"]) {
     const auto ne = t["ne"].get<std::vector<uint64_t>>();
     const uint64_t count = std::accumulate(ne.begin(), ne.end(), uint64_t(1), std::multiplies<>());
-    w.tensor(t["name"].get<std::string>(), Type::F32, ne,
-             countedFloats(t["seed"].get<uint64_t>(), count, t["scale"].get<float>(), t["offset"].get<float>()));
+    const auto name = t["name"].get<std::string>();
+    const auto seed = t["seed"].get<uint64_t>();
+    if (t["type"] == "MXFP4") {
+      w.tensor(name, Type::MXFP4, ne, countedMxfp4(seed, count, t["exponent"].get<int>()));
+    } else {
+      w.tensor(name, Type::F32, ne, countedFloats(seed, count, t["scale"].get<float>(), t["offset"].get<float>()));
+    }
   }
   return w;
 }

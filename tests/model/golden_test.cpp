@@ -112,8 +112,10 @@ const GoldenModel kLlamaQuantised[] = {{"llama_kquant", "model-q8_0.gguf", "_q8_
                                        {"llama_kquant", "model-q6_k.gguf", "_q6_k"},
                                        {"llama_kquant", "model-q4_k_m.gguf", "_q4_k_m"},
                                        {"llama_kquant", "model-q3_k_m.gguf", "_q3_k_m"}};
-const GoldenModel kQwen[] = {
-    {"qwen2", "model-f32.gguf", ""}, {"qwen3", "model-f32.gguf", ""}, {"qwen3", "model-f16.gguf", "_f16w"}};
+const GoldenModel kQwen[] = {{"qwen2", "model-f32.gguf", ""},
+                             {"qwen3", "model-f32.gguf", ""},
+                             {"qwen3", "model-f16.gguf", "_f16w"},
+                             {"qwen3moe", "model-f32.gguf", ""}};
 
 const GoldenModel kDeepSeek[] = {{"deepseek_v3", "model-f32.gguf", ""},
                                  {"deepseek_v3", "model-f16.gguf", "_f16w"},

@@ -15,7 +15,8 @@ ModelInfo infoOf(const TinyModel& tiny) {
 }
 
 TEST(ModelInfo, isReadBelowTheArchitecturesOwnName) {
-  for (const char* architecture : {"llama", "qwen2", "qwen3", "phi3", "gemma3"}) {
+  for (const char* architecture :
+       {"llama", "qwen2", "qwen3", "phi3", "gemma3", "qwen2moe", "qwen3moe", "glm4moe", "gpt-oss"}) {
     SCOPED_TRACE(architecture);
     const ModelInfo info = infoOf(TinyModel(architecture));
     EXPECT_EQ(info.architecture, architecture);

@@ -36,7 +36,8 @@ class TemporaryFile {
 struct TinyModel {
   static constexpr int kVocabulary = 96, kLayers = 2, kEmbedding = 64, kHeads = 2, kKvHeads = 1, kHidden = 96;
   static constexpr int kWideHead = 64;  // of qwen3 and gemma3: unlike kEmbedding / kHeads
-  static constexpr int kWindow = 16;    // of phi3 and gemma3
+  static constexpr int kWindow = 16;    // of phi3, gemma3 and gpt-oss
+  static constexpr int kExperts = 4, kExpertHidden = 32;
 
   struct Tensor {
     Type type;
@@ -48,9 +49,9 @@ struct TinyModel {
   std::map<std::string, Tensor> tensors;
 
   // llama, qwen2 (biases of q, k and v), qwen3 (norms of heads, which have a width of their own), phi3 (fused matrices)
-  // or gemma3 (norms of heads and behind each block).
+  // gemma3 (norms of heads and behind each block), or one of the mixtures of experts.
   explicit TinyModel(const std::string& architecture = "llama") {
-    const bool wide = architecture == "qwen3" || architecture == "gemma3";
+    const bool wide = architecture == "qwen3" || architecture == "gemma3" || architecture == "qwen3moe";
     const uint64_t head = wide ? kWideHead : kEmbedding / kHeads;
     constexpr uint64_t kWidth = kEmbedding;
     text["general.architecture"] = architecture;
@@ -71,7 +72,7 @@ struct TinyModel {
       tensors[b + "ffn_gate.weight"] = {Type::Q8_0, {kWidth, kHidden}};
       tensors[b + "ffn_up.weight"] = {Type::F32, {kWidth, kHidden}};
       tensors[b + "ffn_down.weight"] = {Type::Q4_1, {kHidden, kWidth}};
-      if (architecture == "qwen2") {
+      if (architecture == "qwen2" || architecture == "qwen2moe" || architecture == "gpt-oss") {
         tensors[b + "attn_q.bias"] = {Type::F32, {head * kHeads}};
         tensors[b + "attn_k.bias"] = tensors[b + "attn_v.bias"] = {Type::F32, {head * kKvHeads}};
       } else if (wide) {
@@ -84,9 +85,41 @@ struct TinyModel {
       if (architecture == "gemma3") {
         tensors[b + "post_attention_norm.weight"] = tensors[b + "post_ffw_norm.weight"] = {Type::F32, {kWidth}};
       }
+      addExperts(architecture, b, i);
     }
-    if (architecture == "phi3" || architecture == "gemma3") {
+    if (architecture == "phi3" || architecture == "gemma3" || architecture == "gpt-oss") {
       whole[architecture + ".attention.sliding_window"] = kWindow;
+    }
+  }
+
+  // What makes a layer of the mixtures of experts different; glm4moe's first layer is dense.
+  void addExperts(const std::string& architecture, const std::string& b, int layer) {
+    const bool glm = architecture == "glm4moe", oss = architecture == "gpt-oss", qwen2 = architecture == "qwen2moe";
+    if (!glm && !oss && !qwen2 && architecture != "qwen3moe") return;
+    constexpr uint64_t kWidth = kEmbedding;
+    whole[architecture + ".expert_count"] = kExperts;
+    whole[architecture + ".expert_used_count"] = 2;
+    whole[architecture + ".expert_feed_forward_length"] = kExpertHidden;
+    if (glm || oss) tensors[b + "post_attention_norm.weight"] = tensors.extract(b + "ffn_norm.weight").mapped();
+    if (glm) whole["glm4moe.leading_dense_block_count"] = whole["glm4moe.expert_shared_count"] = 1;
+    if (qwen2) whole["qwen2moe.expert_shared_feed_forward_length"] = kExpertHidden;
+    if (oss) tensors[b + "attn_sinks.weight"] = {Type::F32, {kHeads}};
+    if (glm && layer == 0) return;
+    for (const char* name : {"ffn_gate", "ffn_up", "ffn_down"}) tensors.erase(b + name + ".weight");
+    tensors[b + "ffn_gate_inp.weight"] = {Type::F32, {kWidth, kExperts}};
+    tensors[b + "ffn_gate_exps.weight"] = {Type::Q8_0, {kWidth, kExpertHidden, kExperts}};
+    tensors[b + "ffn_up_exps.weight"] = {Type::Q4_0, {kWidth, kExpertHidden, kExperts}};
+    tensors[b + "ffn_down_exps.weight"] = {Type::Q4_0, {kExpertHidden, kWidth, kExperts}};
+    if (oss) {
+      tensors[b + "ffn_gate_inp.bias"] = {Type::F32, {kExperts}};
+      tensors[b + "ffn_gate_exps.bias"] = tensors[b + "ffn_up_exps.bias"] = {Type::F32, {kExpertHidden, kExperts}};
+      tensors[b + "ffn_down_exps.bias"] = {Type::F32, {kWidth, kExperts}};
+    }
+    if (glm) tensors[b + "exp_probs_b.bias"] = {Type::F32, {kExperts}};
+    if (qwen2) tensors[b + "ffn_gate_inp_shexp.weight"] = {Type::F32, {kWidth}};
+    if (glm || qwen2) {
+      tensors[b + "ffn_gate_shexp.weight"] = tensors[b + "ffn_up_shexp.weight"] = {Type::F16, {kWidth, kExpertHidden}};
+      tensors[b + "ffn_down_shexp.weight"] = {Type::Q8_0, {kExpertHidden, kWidth}};
     }
   }
 
