@@ -64,10 +64,10 @@ void SentencePieceBpe::appendUnmerged(std::string_view text, std::vector<Token>&
   }
 }
 
-void SentencePieceBpe::encode(std::string_view text, bool afterSpecial, std::vector<Token>& out) const {
+void SentencePieceBpe::encode(std::string_view text, bool, std::vector<Token>& out) const {
   std::string spaced;
   spaced.reserve(text.size() + 1);
-  if (spacePrefix_ && afterSpecial) spaced += ' ';
+  if (spacePrefix_) spaced += ' ';
   appendSpaceMarksDecoded(text, spaced);
 
   std::vector<uint32_t> starts;  // of each character, and the end

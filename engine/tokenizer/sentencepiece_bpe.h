@@ -26,7 +26,7 @@ class SentencePieceBpe final : public SubwordModel {
                    bool spacePrefix);
   void setByte(uint8_t byte, Token token) { byteToken_[byte] = int32_t(token); }
 
-  void encode(std::string_view text, bool afterSpecial, std::vector<Token>& out) const override;
+  void encode(std::string_view text, bool opensInput, std::vector<Token>& out) const override;
 
  private:
   void appendUnmerged(std::string_view text, std::vector<Token>& out) const;

@@ -14,14 +14,17 @@
 #include "engine/model_file/model_header.h"
 #include "engine/tokenizer/special_matcher.h"
 #include "engine/tokenizer/subword_model.h"
+#include "engine/tokenizer/text_range.h"
 #include "engine/tokenizer/vocabulary.h"
 #include "kernels/api/result.h"
 
 namespace lemma {
 
-// Bytes [begin, end) of a text.
-struct TextRange {
-  size_t begin = 0, end = 0;
+// The files of a Hugging Face folder that say how its model reads and writes. The last two may be absent: empty.
+struct TokenizerFiles {
+  std::string_view tokenizer;         // tokenizer.json
+  std::string_view config;            // tokenizer_config.json
+  std::string_view generationConfig;  // generation_config.json
 };
 
 class Tokenizer {
@@ -29,6 +32,9 @@ class Tokenizer {
   // Copies what it needs: the header's bytes may go away afterwards. notFound where the file has no tokenizer,
   // unsupported for a tokenizer or pre-tokenizer this build does not know, badValue for a broken one.
   static Result<std::unique_ptr<Tokenizer>> fromGguf(const ModelHeader& header);
+
+  // From the texts of a Hugging Face folder; copies what it needs. The same errors, and tooLarge beyond a limit.
+  static Result<std::unique_ptr<Tokenizer>> fromJson(const TokenizerFiles& files);
 
   // Adds no bos. Added tokens that are not control tokens (<think> of some models) are found in any text; control
   // tokens only with parseSpecial.

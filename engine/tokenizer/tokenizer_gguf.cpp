@@ -3,6 +3,7 @@
 
 #include "engine/tokenizer/byte_bpe.h"
 #include "engine/tokenizer/sentencepiece_bpe.h"
+#include "engine/tokenizer/text_pipeline.h"
 #include "engine/tokenizer/tokenizer_builder.h"
 
 namespace lemma {
@@ -137,7 +138,7 @@ class Reader {
     if (!pre) return fail(Err::unsupported, "the pre-tokenizer " + quotedName(preName) + " is not supported");
     LEMMA_CHECK(readAddBosEos(pre->addBos));
     LEMMA_TRY(merges, stringArray(header_, kMerges));
-    auto bpe = std::make_unique<ByteBpe>(builder_.vocabulary(), *pre);
+    auto bpe = std::make_unique<ByteBpe>(builder_.vocabulary(), pre->wholeWords);
     size_t entry = 0;
     for (const std::string_view merge : merges) {
       ++entry;
@@ -148,7 +149,9 @@ class Reader {
       bpe->addMerge(merge.substr(0, space), merge.substr(space + 1));
     }
     bpe->index();
-    builder_.setModel(std::move(bpe));
+    auto model = std::make_unique<TextPipeline>(std::move(bpe));
+    model->add(splitByScanner(*pre));
+    builder_.setModel(std::move(model));
     return {};
   }
 
