@@ -12,19 +12,27 @@ struct Name {
   std::string_view name;
   Category first, last;
 };
-constexpr Name kGroups[] = {
-    {"L", Category::Lu, Category::Lo}, {"M", Category::Mn, Category::Me}, {"N", Category::Nd, Category::No},
-    {"P", Category::Pc, Category::Po}, {"S", Category::Sm, Category::So}, {"Z", Category::Zs, Category::Zp},
-    {"C", Category::Cc, Category::Cn}};
+constexpr Name kGroups[] = {{"L", Category::Lu, Category::Lo}, {"M", Category::Mn, Category::Me},
+                            {"N", Category::Nd, Category::No}, {"P", Category::Pc, Category::Po},
+                            {"S", Category::Sm, Category::So}, {"Z", Category::Zs, Category::Zp},
+                            {"C", Category::Cc, Category::Cn}};
 constexpr std::string_view kCategories[] = {"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl",
                                             "No", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc",
                                             "Sk", "So", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Cn"};
 struct LongName {
   std::string_view name, shortName;
 };
-constexpr LongName kLongNames[] = {{"Letter", "L"}, {"Mark", "M"},   {"Number", "N"},           {"Punctuation", "P"},
-                                   {"Symbol", "S"}, {"Punct", "P"},  {"Uppercase_Letter", "Lu"}, {"Lowercase_Letter", "Ll"},
-                                   {"Digit", "Nd"}, {"Upper", "Lu"}, {"Lower", "Ll"}};
+constexpr LongName kLongNames[] = {{"Letter", "L"},
+                                   {"Mark", "M"},
+                                   {"Number", "N"},
+                                   {"Punctuation", "P"},
+                                   {"Symbol", "S"},
+                                   {"Punct", "P"},
+                                   {"Uppercase_Letter", "Lu"},
+                                   {"Lowercase_Letter", "Ll"},
+                                   {"Digit", "Nd"},
+                                   {"Upper", "Lu"},
+                                   {"Lower", "Ll"}};
 
 CharSet ofCategories(Category first, Category last) {
   std::vector<CodeRange> ranges;
@@ -61,14 +69,20 @@ bool CharSet::search(uint32_t c) const {
   return r != ranges_.end() && r->first <= c;
 }
 
-CharSet CharSet::space() {
-  return ofCategories(Category::Zs, Category::Zp).united(of({{0x09, 0x0d}, {0x85, 0x85}}));
-}
+CharSet CharSet::space() { return ofCategories(Category::Zs, Category::Zp).united(of({{0x09, 0x0d}, {0x85, 0x85}})); }
 
 CharSet CharSet::digit() { return ofCategories(Category::Nd, Category::Nd); }
 
 CharSet CharSet::word() {
-  return ofCategories(Category::Lu, Category::Nl).united(ofCategories(Category::Pc, Category::Pc));
+  // Letters that Unicode files among symbols, and the numbers of Latin-1.
+  const CharSet others = of({{0x24b6, 0x24e9},
+                             {0x1f130, 0x1f149},
+                             {0x1f150, 0x1f169},
+                             {0x1f170, 0x1f189},
+                             {0xb2, 0xb3},
+                             {0xb9, 0xb9},
+                             {0xbc, 0xbe}});
+  return ofCategories(Category::Lu, Category::Nl).united(ofCategories(Category::Pc, Category::Pc)).united(others);
 }
 
 bool CharSet::named(std::string_view name, CharSet& out) {

@@ -21,7 +21,7 @@ class CharSet {
   // The set of a name in \p{...}, of a category, a group of them, a script or a property; false where it is not known.
   static bool named(std::string_view name, CharSet& out);
   static CharSet space();  // White_Space
-  static CharSet word();   // \w: letters, marks, decimal and letter numbers, connectors
+  static CharSet word();   // \w as Oniguruma has it
   static CharSet digit();  // \d: decimal numbers
 
   CharSet complement() const;

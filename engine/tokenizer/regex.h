@@ -69,7 +69,7 @@ class RegexSearch {
     uint32_t step, at;
     bool tried;  // the second way of the split is being tried
   };
-  struct Block {  // what is known of 64 positions
+  struct Block {                              // what is known of 64 positions
     std::vector<uint64_t> failed, succeeded;  // a word for each split
   };
   size_t runAt(const Regex::Step& step, size_t at);

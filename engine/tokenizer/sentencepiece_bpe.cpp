@@ -49,19 +49,13 @@ std::optional<uint8_t> byteOfToken(std::string_view text) {
 SentencePieceBpe::SentencePieceBpe(const Vocabulary& vocabulary, const std::vector<float>& scores,
                                    std::optional<Token> unknown, bool spacePrefix)
     : vocabulary_(vocabulary), unknown_(unknown), spacePrefix_(spacePrefix) {
-  byteToken_.fill(-1);
   priority_.reserve(scores.size());
   for (const float score : scores) priority_.push_back(descending(score));
   for (int32_t id = 0; id < vocabulary.size(); ++id) longest_ = std::max(longest_, vocabulary.piece(Token(id)).size());
 }
 
 void SentencePieceBpe::appendUnmerged(std::string_view text, std::vector<Token>& out) const {
-  const bool allBytes = std::all_of(text.begin(), text.end(), [&](char c) { return byteToken_[uint8_t(c)] >= 0; });
-  if (allBytes) {
-    for (const char c : text) out.push_back(Token(byteToken_[uint8_t(c)]));
-  } else if (unknown_) {
-    out.push_back(*unknown_);
-  }
+  if (!bytes_.append(text, out) && unknown_) out.push_back(*unknown_);
 }
 
 void SentencePieceBpe::encode(std::string_view text, bool, std::vector<Token>& out) const {

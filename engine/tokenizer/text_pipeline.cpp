@@ -31,11 +31,11 @@ void TextPipeline::encode(std::string_view text, bool opensInput, std::vector<To
   std::vector<int32_t> scratch;
   for (size_t at = 0; at < clean.size();) {
     const auto match = added_ ? added_->find(clean, at) : std::nullopt;
-    const size_t end = match ? match->begin : clean.size();
+    const size_t end = match ? match->first : clean.size();
     if (end > at) encodeWords(std::string_view(clean).substr(at, end - at), opensInput && at == 0, scratch, out);
     if (!match) break;
     out.push_back(match->token);
-    at = match->end;
+    at = match->last;
   }
 }
 

@@ -92,9 +92,7 @@ class Reader {
   bool odd(const char* part) {
     return stop(Err::badValue, "has an entry of an unknown form in model." + std::string(part));
   }
-  bool tooMany(const char* part) {
-    return stop(Err::tooLarge, "has too many entries in " + std::string(part));
-  }
+  bool tooMany(const char* part) { return stop(Err::tooLarge, "has too many entries in " + std::string(part)); }
 
   bool enter() {
     if (++depth_ > TokenizerDocument::kDeepest) return stop(Err::tooLarge, "is nested too deep");
@@ -157,7 +155,8 @@ class Reader {
     return true;
   }
   bool value(json v) {
-    if (place_ != Place::tree) return odd(place_ == Place::merges || place_ == Place::partsOfMerge ? "merges" : "vocab");
+    if (place_ != Place::tree)
+      return odd(place_ == Place::merges || place_ == Place::partsOfMerge ? "merges" : "vocab");
     return put(std::move(v)) != nullptr;
   }
   json* put(json v) {

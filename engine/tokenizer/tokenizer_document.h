@@ -37,11 +37,11 @@ struct TokenizerDocument {
   static constexpr size_t kMostValues = 1u << 20;  // of the tree
   static constexpr int kDeepest = 32;
 
-  nlohmann::json tree;      // without model.vocab and model.merges
-  TextRows tokens;          // model.vocab, as it stands there
-  std::vector<int64_t> ids;  // of each token where the vocabulary is an object
+  nlohmann::json tree;         // without model.vocab and model.merges
+  TextRows tokens;             // model.vocab, as it stands there
+  std::vector<int64_t> ids;    // of each token where the vocabulary is an object
   std::vector<double> scores;  // of each token where it is a list
-  TextRows merges;          // both parts of each, one after the other
+  TextRows merges;             // both parts of each, one after the other
   bool hasMerges = false;
 
   // `name`: the file's, for the sentence of an error.

@@ -1,13 +1,16 @@
 // Tokenizers from the tokenizer.json and tokenizer_config.json of a Hugging Face folder.
 #include <algorithm>
-#include <unordered_map>
+#include <numeric>
 
 #include "engine/model_file/model_header.h"
 #include "engine/tokenizer/byte_bpe.h"
+#include "engine/tokenizer/char_bpe.h"
+#include "engine/tokenizer/sentencepiece_bpe.h"
 #include "engine/tokenizer/text_pipeline.h"
 #include "engine/tokenizer/tokenizer_builder.h"
 #include "engine/tokenizer/tokenizer_document.h"
 #include "engine/tokenizer/tokenizer_json_steps.h"
+#include "engine/tokenizer/unigram.h"
 
 namespace lemma {
 namespace {
@@ -50,6 +53,7 @@ class JsonReader {
     model_ = model;
     LEMMA_TRY(steps, readTokenizerSteps(document_.tree));
     steps_ = std::move(steps);
+    steps_.byteFallback |= flagOf(*model_, "byte_fallback", false);
     LEMMA_TRY(type, modelType());
     LEMMA_CHECK(readAddedTokens());
     LEMMA_CHECK(readTokens());
@@ -69,6 +73,12 @@ class JsonReader {
   Result<std::string> modelType() {
     std::string type = textOf(*model_, "type");
     if (type.empty()) type = document_.hasMerges ? "BPE" : document_.scores.empty() ? "WordPiece" : "Unigram";
+    if (type == "Unigram") {
+      if (document_.scores.size() != document_.tokens.size()) return bad("model.vocab is no list of pieces and scores");
+      document_.ids.resize(document_.tokens.size());
+      std::iota(document_.ids.begin(), document_.ids.end(), int64_t(0));
+      return type;
+    }
     if (type != "BPE") return notSupported("the model type " + quotedName(type));
     for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
       if (!textOf(*model_, key).empty()) return notSupported("model." + std::string(key));
@@ -129,8 +139,9 @@ class JsonReader {
       slot = int32_t(i);
     }
     inWords_ = std::make_unique<Vocabulary>();
-    for (Vocabulary* v : {&builder_.vocabulary(), inWords_.get()}) v->reserve(size_t(last) + 1, document_.tokens.bytes());
-    const std::string unknown = textOf(*model_, "unk_token");
+    for (Vocabulary* v : {&builder_.vocabulary(), inWords_.get()})
+      v->reserve(size_t(last) + 1, document_.tokens.bytes());
+    const std::string unknown = unknownText();
     std::string out, inWords;
     for (size_t id = 0; id <= size_t(last); ++id) {
       const AddedToken* added = addedOf[id] == kNone ? nullptr : &added_[size_t(addedOf[id])];
@@ -146,6 +157,9 @@ class JsonReader {
         kind = steps_.decodePiece(text, out);
       }
       if (plain && !unknown.empty() && text == unknown) kind = TokenKind::unknown;
+      if (plain && steps_.byteFallback) {
+        if (const auto byte = byteOfToken(text)) bytes_.set(*byte, Token(int32_t(id)));
+      }
       if (steps_.byteLevel && plain) {
         inWords.clear();
         appendByteLevelDecoded(text, inWords);
@@ -162,10 +176,17 @@ class JsonReader {
     return {};
   }
 
+  std::string unknownText() const {
+    const json* id = member(*model_, "unk_id");
+    if (!id || !id->is_number_unsigned()) return textOf(*model_, "unk_token");
+    const auto row = id->get<uint64_t>();
+    return row < document_.tokens.size() ? std::string(document_.tokens[size_t(row)]) : std::string();
+  }
+
   Result<void> readSpecial() {
     auto& special = builder_.special();
     special.spacePrefix = steps_.dropsFirstSpace;
-    special.unknown = builder_.vocabulary().find(textOf(*model_, "unk_token"));
+    if (const std::string unknown = unknownText(); !unknown.empty()) special.unknown = idOf(unknown);
     const auto named = [&](const char* key) -> std::optional<Token> {
       const json* value = config_.is_object() ? member(config_, key) : nullptr;
       if (value && value->is_object()) value = member(*value, "content");
@@ -210,12 +231,30 @@ class JsonReader {
     return std::nullopt;
   }
 
-  Result<std::unique_ptr<WordModel>> wordModel(const std::string&) {
-    if (!steps_.byteLevel) return notSupported("a BPE model that is not byte-level");
-    auto bpe = std::make_unique<ByteBpe>(std::move(inWords_), flagOf(*model_, "ignore_merges", false));
-    for (size_t i = 0; i + 1 < document_.merges.size(); i += 2) bpe->addMerge(document_.merges[i], document_.merges[i + 1]);
+  Result<std::unique_ptr<WordModel>> wordModel(const std::string& type) {
+    const ByteTokens bytes = flagOf(*model_, "byte_fallback", false) ? bytes_ : ByteTokens();
+    const auto unknown = builder_.special().unknown;
+    if (type == "Unigram") {
+      if (steps_.byteLevel) return notSupported("the model type Unigram with the pre_tokenizer ByteLevel");
+      LEMMA_TRY(model, Unigram::make(*inWords_, document_.scores, unknown, bytes));
+      return std::unique_ptr<WordModel>(std::move(model));
+    }
+    const bool wholeWords = flagOf(*model_, "ignore_merges", false);
+    if (steps_.byteLevel) {
+      return withMerges(std::make_unique<ByteBpe>(std::move(inWords_), wholeWords));
+    }
+    return withMerges(std::make_unique<CharBpe>(std::move(inWords_),
+                                                CharBpe::Options{.unknown = unknown,
+                                                                 .fuseUnknown = flagOf(*model_, "fuse_unk", false),
+                                                                 .wholeWords = wholeWords,
+                                                                 .bytes = bytes}));
+  }
+  template <class Bpe>
+  std::unique_ptr<WordModel> withMerges(std::unique_ptr<Bpe> bpe) {
+    const TextRows& merges = document_.merges;
+    for (size_t i = 0; i + 1 < merges.size(); i += 2) bpe->addMerge(merges[i], merges[i + 1]);
     bpe->index();
-    return std::unique_ptr<WordModel>(std::move(bpe));
+    return bpe;
   }
 
   // Special tokens are looked for in the text as it is written, others as the file says.
@@ -241,6 +280,7 @@ class JsonReader {
   TokenizerSteps steps_;
   std::vector<AddedToken> added_;
   std::unique_ptr<Vocabulary> inWords_;
+  ByteTokens bytes_;
   TokenizerBuilder builder_;
 };
 

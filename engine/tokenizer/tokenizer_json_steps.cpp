@@ -64,7 +64,8 @@ struct Pattern {
 Result<Pattern> patternOf(const json& step, std::string_view part) {
   const json* pattern = member(step, "pattern");
   if (pattern && pattern->is_object()) {
-    if (const json* text = member(*pattern, "String"); text && text->is_string() && !text->get_ref<const std::string&>().empty()) {
+    if (const json* text = member(*pattern, "String");
+        text && text->is_string() && !text->get_ref<const std::string&>().empty()) {
       return Pattern{text->get<std::string>(), std::nullopt};
     }
     if (const json* regex = member(*pattern, "Regex"); regex && regex->is_string()) {
@@ -88,6 +89,20 @@ Result<void> addNormalizer(const json& step, std::vector<std::unique_ptr<Normali
     out.push_back(prependText(textOf(step, "prepend")));
   } else if (type == "Strip") {
     out.push_back(stripSpaces(flagOf(step, "strip_left", true), flagOf(step, "strip_right", true)));
+  } else if (type == "NFC" || type == "NFD" || type == "NFKC" || type == "NFKD") {
+    const bool decomposed = type.back() == 'D', compatible = type.size() == 4;
+    out.push_back(toUnicodeForm(decomposed ? (compatible ? UnicodeForm::nfkd : UnicodeForm::nfd)
+                                           : (compatible ? UnicodeForm::nfkc : UnicodeForm::nfc)));
+  } else if (type == "Lowercase") {
+    out.push_back(toLowerCase());
+  } else if (type == "StripAccents") {
+    out.push_back(withoutMarks());
+  } else if (type == "Precompiled") {
+    const auto bytes = decodeBase64(textOf(step, "precompiled_charsmap"));
+    if (!bytes) return fail(Err::badValue, in("normalizer") + "has a precompiled_charsmap that is no base64");
+    if (bytes->empty()) return {};
+    LEMMA_TRY(map, CharsMap::parse("tokenizer.json: precompiled_charsmap", *bytes));
+    out.push_back(mapGraphemes(std::move(map)));
   } else {
     return unknownType("normalizer", type);
   }
@@ -116,7 +131,8 @@ Result<PrependScheme> prependOf(const json& step) {
   if (scheme == "always") return PrependScheme::always;
   if (scheme == "first") return PrependScheme::first;
   if (scheme == "never") return PrependScheme::never;
-  if (!scheme.empty()) return fail(Err::badValue, "tokenizer.json: the prepend_scheme " + quotedName(scheme) + " is unknown");
+  if (!scheme.empty())
+    return fail(Err::badValue, "tokenizer.json: the prepend_scheme " + quotedName(scheme) + " is unknown");
   return flagOf(step, "add_prefix_space", true) ? PrependScheme::always : PrependScheme::never;
 }
 
@@ -154,7 +170,9 @@ Result<void> addSplitter(const json& step, bool last, TokenizerSteps& out) {
     const bool each = flagOf(step, "individual_digits", false);
     steps.push_back(splitBySet(numeric(), each ? SplitBehavior::isolated : SplitBehavior::contiguous));
   } else if (type == "Whitespace") {
-    LEMMA_TRY(regex, Regex::compile("\\w+|[^\\w\\s]+"));
+    // \w+|[^\w\s]+ on another regex engine: \w knows no numbers of Latin-1 there, but the two joiners.
+    const std::string word = "[[\\w\\x{200c}\\x{200d}]&&[^\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}]]";
+    LEMMA_TRY(regex, Regex::compile(word + "+|[^\\s" + word + "]+"));
     steps.push_back(splitByRegex(std::move(regex), SplitBehavior::removed, true));
   } else if (type == "WhitespaceSplit") {
     steps.push_back(splitBySet(CharSet::space(), SplitBehavior::removed));

@@ -17,11 +17,11 @@ namespace lemma {
 struct TokenizerSteps {
   std::vector<std::unique_ptr<NormalizerStep>> normalizer;
   std::vector<std::unique_ptr<SplitStep>> splitter;
-  bool byteLevel = false;        // the vocabulary is written in GPT-2's alphabet of bytes
-  bool byteFallback = false;     // tokens like <0x0A> stand for bytes
-  bool dropsFirstSpace = false;  // of decoded text
+  bool byteLevel = false;                                     // the vocabulary is written in GPT-2's alphabet of bytes
+  bool byteFallback = false;                                  // tokens like <0x0A> stand for bytes
+  bool dropsFirstSpace = false;                               // of decoded text
   std::vector<std::pair<std::string, std::string>> replaced;  // in a token's text, when it is decoded
-  std::string before, after;     // special tokens that the post-processor puts around a text; empty = none
+  std::string before, after;  // special tokens that the post-processor puts around a text; empty = none
 
   // What a token of the vocabulary stands for, appended to out.
   TokenKind decodePiece(std::string_view text, std::string& out) const;

@@ -170,8 +170,8 @@ class MetaspaceStep final : public SplitStep {
   void apply(TextPieces& pieces) const override {
     const bool firstOpens = pieces.opensInput && !pieces.ranges.empty() && pieces.ranges[0].begin == 0;
     rewrite(pieces, [&](std::string_view piece, size_t number, std::string& out) {
-      const bool here = prepend_ == PrependScheme::always ||
-                        (prepend_ == PrependScheme::first && firstOpens && number == 0);
+      const bool here =
+          prepend_ == PrependScheme::always || (prepend_ == PrependScheme::first && firstOpens && number == 0);
       if (here && !piece.starts_with(' ') && !piece.starts_with(mark_)) out += mark_;
       for (const char c : piece) {
         if (c == ' ') {
@@ -203,8 +203,7 @@ class PrependSpaceStep final : public SplitStep {
 class ByteLevelStep final : public SplitStep {
  public:
   void apply(TextPieces& pieces) const override {
-    rewrite(pieces,
-            [](std::string_view piece, size_t, std::string& out) { appendByteLevelEncoded(piece, out); });
+    rewrite(pieces, [](std::string_view piece, size_t, std::string& out) { appendByteLevelEncoded(piece, out); });
     pieces.byteLevel = true;
   }
 };

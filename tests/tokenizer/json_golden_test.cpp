@@ -1,5 +1,5 @@
-// tokenizer.json against the `tokenizers` library (class: bitwise, every id equal): DeepSeek R1's own, those of the tiny
-// models.
+// tokenizer.json against the `tokenizers` library (class: bitwise, every id equal): DeepSeek R1's own, those of the
+// tiny models.
 #include <gtest/gtest.h>
 
 #include "engine/tokenizer/tokenizer.h"
@@ -39,8 +39,7 @@ TEST_F(DeepSeekR1Json, strings) {
 TEST_F(DeepSeekR1Json, decoding) {
   const auto text = test::strings();
   for (const json& line : test::lines(test::tokenizerGoldens() / "ref-deepseek-r1-decode.jsonl")) {
-    const std::string expected =
-        line["decode"].is_null() ? text.at(line["id"]) : line["decode"].get<std::string>();
+    const std::string expected = line["decode"].is_null() ? text.at(line["id"]) : line["decode"].get<std::string>();
     EXPECT_EQ(tokenizer_->decode(test::tokens(line["ids"]), false), expected) << line["id"];
   }
 }
