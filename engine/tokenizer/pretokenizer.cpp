@@ -146,6 +146,29 @@ size_t casedLike(const Window& w, size_t i, int most, bool contractions) {
 size_t tekken(const Window& w, size_t i) { return casedLike(w, i, 1, false); }
 size_t gpt4o(const Window& w, size_t i) { return casedLike(w, i, 3, true); }
 
+// [\p{P}$+<=>^~|`]+
+size_t falconSigns(const Window& w, size_t i) {
+  return run(w, i, [&](size_t k) {
+    return w.at(k) == CharClass::punctuation || std::string_view("$+<=>^~|`").find(w.text[k]) != std::string_view::npos;
+  });
+}
+// [0-9][0-9][0-9]
+size_t threeDigits(const Window& w, size_t i) {
+  const auto digitAt = [&](size_t k) { return k < w.end && w.text[k] >= '0' && w.text[k] <= '9'; };
+  return digitAt(i) && digitAt(i + 1) && digitAt(i + 2) ? i + 3 : i;
+}
+
+// Qwen 3.5: llama3Like's with marks beside letters, one number at a time
+constexpr std::string_view kQwen35 =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*)"
+    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
+// Kimi K2: gpt4o's without Chinese characters, which stand alone
+constexpr std::string_view kKimi = R"([\p{Han}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*)"
+                                   R"([\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?)"
+                                   R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+)"
+                                   R"([\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?)"
+                                   R"(|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+
 // \p{N}
 size_t eachNumber(const Window& w, size_t i) { return numbers(w, i, 1); }
 // \p{N}{1,3}
@@ -267,6 +290,14 @@ constexpr Pretokenizer kPretokenizers[] = {
     {.name = "phi-2", .stages = {gpt2}},
     {.name = "mpt", .stages = {gpt2}},
     {.name = "olmo", .stages = {gpt2}},
+    {.name = "jina-es", .stages = {gpt2}},
+    {.name = "jina-de", .stages = {gpt2}},
+    {.name = "jina-v1-en", .stages = {gpt2}},
+    {.name = "jina-v2-es", .stages = {gpt2}},
+    {.name = "jina-v2-de", .stages = {gpt2}},
+    {.name = "jina-v2-code", .stages = {gpt2}},
+    {.name = "roberta-bpe", .stages = {gpt2}},
+    {.name = "falcon", .stages = {falconSigns, gpt2, threeDigits}},
     {.name = "smollm", .stages = {eachNumber, gpt2}},
     {.name = "starcoder", .stages = {eachNumber, gpt2}},
     {.name = "refact", .stages = {eachNumber, gpt2}},
@@ -278,10 +309,15 @@ constexpr Pretokenizer kPretokenizers[] = {
     {.name = "falcon3", .stages = {llama3}, .wholeWords = true, .addBos = true},
     {.name = "smaug-bpe", .stages = {llama3}},
     {.name = "dbrx", .stages = {llama3}},
+    {.name = "chatglm-bpe", .stages = {llama3}},
+    {.name = "glm4", .stages = {llama3}},
+    {.name = "pixtral", .stages = {llama3}, .wholeWords = true, .addBos = true},
     {.name = "qwen2", .stages = {qwen2}},
     {.name = "deepseek-r1-qwen", .stages = {qwen2}},
     {.name = "stablelm2", .stages = {qwen2}},
     {.name = "megrez", .stages = {qwen2}},
+    {.name = "qwen35", .expression = kQwen35},
+    {.name = "kimi-k2", .expression = kKimi},
     {.name = "deepseek-llm",
      .stages = {eachNewline, deepseekLlmLetters, deepseekLlmSigns, trailingSpaces, deepseekEastAsian, allNumbers}},
     {.name = "deepseek-coder", .stages = {eachNewline, spaceLetters, spacePunctuation, deepseekEastAsian, eachNumber}},
@@ -289,6 +325,7 @@ constexpr Pretokenizer kPretokenizers[] = {
     {.name = "deepseek-r1", .stages = {threeNumbers, deepseekCjk, deepseek3}},
     {.name = "tekken", .stages = {tekken}, .wholeWords = true, .addBos = true},
     {.name = "gpt-4o", .stages = {gpt4o}},
+    {.name = "o200k", .stages = {gpt4o}},
     {.name = "llama4", .stages = {gpt4o}},
 };
 

@@ -54,8 +54,9 @@ SentencePieceBpe::SentencePieceBpe(const Vocabulary& vocabulary, const std::vect
   for (int32_t id = 0; id < vocabulary.size(); ++id) longest_ = std::max(longest_, vocabulary.piece(Token(id)).size());
 }
 
-void SentencePieceBpe::appendUnmerged(std::string_view text, std::vector<Token>& out) const {
-  if (!bytes_.append(text, out) && unknown_) out.push_back(*unknown_);
+void SentencePieceBpe::appendUnmerged(std::string_view text, size_t first, std::vector<Token>& out) const {
+  if (bytes_.append(text, out) || !unknown_) return;
+  if (out.size() == first || out.back() != *unknown_) out.push_back(*unknown_);  // neighbours make one
 }
 
 void SentencePieceBpe::encode(std::string_view text, bool, std::vector<Token>& out) const {
@@ -75,6 +76,7 @@ void SentencePieceBpe::encode(std::string_view text, bool, std::vector<Token>& o
   constexpr int32_t kUnmerged = -1;
   std::vector<int32_t> symbols(starts.size() - 1, kUnmerged);
   std::vector<uint32_t> next;
+  const size_t first = out.size();
   mergePairs(symbols, next, [&](uint32_t begin, uint32_t, uint32_t end) -> std::optional<PairMerge> {
     if (starts[end] - starts[begin] > longest_) return std::nullopt;
     const auto token = vocabulary_.subword(textOf(begin, end));
@@ -87,7 +89,7 @@ void SentencePieceBpe::encode(std::string_view text, bool, std::vector<Token>& o
     } else if (const auto token = vocabulary_.subword(textOf(i, next[i]))) {
       out.push_back(*token);
     } else {
-      appendUnmerged(textOf(i, next[i]), out);
+      appendUnmerged(textOf(i, next[i]), first, out);
     }
   }
 }

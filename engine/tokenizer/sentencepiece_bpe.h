@@ -29,7 +29,7 @@ class SentencePieceBpe final : public SubwordModel {
   void encode(std::string_view text, bool opensInput, std::vector<Token>& out) const override;
 
  private:
-  void appendUnmerged(std::string_view text, std::vector<Token>& out) const;
+  void appendUnmerged(std::string_view text, size_t first, std::vector<Token>& out) const;
 
   const Vocabulary& vocabulary_;
   std::vector<uint32_t> priority_;  // by token: the order of scores, highest first

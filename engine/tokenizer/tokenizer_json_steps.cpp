@@ -159,7 +159,7 @@ Result<void> addSplitter(const json& step, bool last, TokenizerSteps& out) {
   } else if (type == "ByteLevel") {
     out.byteLevel = true;
     if (flagOf(step, "add_prefix_space", true)) steps.push_back(prependSpace());
-    if (flagOf(step, "use_regex", true)) steps.push_back(splitByScanner(*pretokenizer("gpt-2")));
+    if (flagOf(step, "use_regex", true)) steps.push_back(splitByPretokenizer(*pretokenizer("gpt-2")));
     if (!last) steps.push_back(writeByteLevel());
   } else if (type == "Metaspace") {
     LEMMA_TRY(prepend, prependOf(step));

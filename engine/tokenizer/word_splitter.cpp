@@ -210,7 +210,10 @@ class ByteLevelStep final : public SplitStep {
 
 }  // namespace
 
-std::unique_ptr<SplitStep> splitByScanner(const Pretokenizer& pre) { return std::make_unique<ScannerStep>(pre); }
+std::unique_ptr<SplitStep> splitByPretokenizer(const Pretokenizer& pre) {
+  if (pre.expression.empty()) return std::make_unique<ScannerStep>(pre);
+  return splitByRegex(Regex::compile(pre.expression).value(), SplitBehavior::isolated, false);  // a test compiles all
+}
 std::unique_ptr<SplitStep> splitByRegex(Regex regex, SplitBehavior behavior, bool invert) {
   return matchStep(RegexFind{std::move(regex)}, behavior, invert);
 }

@@ -36,7 +36,8 @@ class SplitStep {
 // What becomes of the matches that cut a text.
 enum class SplitBehavior : uint8_t { removed, isolated, mergedWithPrevious, mergedWithNext, contiguous };
 
-std::unique_ptr<SplitStep> splitByScanner(const Pretokenizer& pre);
+// By the stages of a row, or by its expression.
+std::unique_ptr<SplitStep> splitByPretokenizer(const Pretokenizer& pre);
 std::unique_ptr<SplitStep> splitByRegex(Regex regex, SplitBehavior behavior, bool invert);
 std::unique_ptr<SplitStep> splitByText(std::string text, SplitBehavior behavior, bool invert);
 // Every character of the set is a match of its own.

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Writes tests/goldens/tokenizers.jsonl: small tokenizers in every form of tokenizer.json, with ids of their own library.
+"""Writes small tokenizers with ids of their own libraries: tests/goldens/tokenizers.jsonl, every form of tokenizer.json,
+and tests/goldens/sentencepiece.jsonl, models of SentencePiece as GGUF holds them.
 
 The libraries are `tokenizers` (Apache-2.0) and `sentencepiece` (Apache-2.0) from PyPI; every tokenizer is trained here
 on the sentences below. A line: {"name", "json": the file, "cases": [[text, ids, decoded], ...]} where ids are without
-special tokens around the text, and null for `decoded` means the text itself.
+special tokens around the text, and null for `decoded` means the text itself. Of the second file: {"name", "pieces":
+[[text, score, GGUF's type], ...], "charsmap": base64, "remove_extra", "cases": [[text, ids], ...]}.
     python3 -m venv /tmp/v && /tmp/v/bin/pip install tokenizers==0.22.2 sentencepiece==0.2.3 protobuf
     /tmp/v/bin/python tests/goldens/make_tokenizers.py
 """
+import base64
 import io
 import json
 import pathlib
@@ -78,7 +81,7 @@ def train_unigram(normalizer, pre_tokenizer, decoder, byte_fallback=False):
     return t
 
 
-def charsmap(fold):
+def rules_file(file, fold):
     """A map as SentencePiece compiles it, of the few characters that the texts hold: its own maps take 300 kB."""
     rules = {"\t": " ", "\n": " ", "\r": " ", "\u00a0": " ", "\u3000": " ", "\u200b": "", "\u0001": "", "\x7f": ""}
     sources = [chr(c) for c in [*range(0xC0, 0x180), *range(0x1E00, 0x1F00), *range(0x2460, 0x2480), *range(0xFB00, 0xFB07),
@@ -89,18 +92,40 @@ def charsmap(fold):
         rules[source] = target.casefold() if fold else target
     if fold:
         rules.update({c: c.lower() for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"})
+    for source, target in sorted(rules.items()):
+        if source != target:
+            file.write("\t".join(" ".join(f"{ord(c):X}" for c in text) for text in (source, target)) + "\n")
+    file.flush()
+
+
+def sentencepiece_model(rules=None, **options):
+    model = io.BytesIO()
     with tempfile.NamedTemporaryFile("w", suffix=".tsv") as file:
-        for source, target in sorted(rules.items()):
-            if source != target:
-                file.write("\t".join(" ".join(f"{ord(c):X}" for c in text) for text in (source, target)) + "\n")
-        file.flush()
-        model = io.BytesIO()
-        sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(SENTENCES), model_writer=model, vocab_size=120,
-                                                 model_type="unigram", normalization_rule_tsv=file.name, minloglevel=2,
-                                                 hard_vocab_limit=False)
+        if rules is not None:
+            rules_file(file, rules)
+            options["normalization_rule_tsv"] = file.name
+        sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(SENTENCES), model_writer=model, minloglevel=2,
+                                                 hard_vocab_limit=False, **options)
+    return model.getvalue()
+
+
+def proto_of(model):
     proto = sentencepiece_model_pb2.ModelProto()
-    proto.ParseFromString(model.getvalue())
-    return proto.normalizer_spec.precompiled_charsmap
+    proto.ParseFromString(model)
+    return proto
+
+
+def charsmap(fold):
+    return proto_of(sentencepiece_model(fold, vocab_size=120)).normalizer_spec.precompiled_charsmap
+
+
+def sentencepieces():
+    plain = dict(normalization_rule_name="identity", remove_extra_whitespaces=False, vocab_size=420)
+    yield "llama", sentencepiece_model(model_type="bpe", byte_fallback=True, **plain)
+    yield "llama, no bytes", sentencepiece_model(model_type="bpe", **{**plain, "vocab_size": 250})
+    yield "t5", sentencepiece_model(False, model_type="unigram", vocab_size=250, user_defined_symbols=["<tool>"])
+    yield "t5, bytes", sentencepiece_model(True, model_type="unigram", vocab_size=420, byte_fallback=True,
+                                           remove_extra_whitespaces=False)
 
 
 def with_merges_as_text(t):
@@ -182,6 +207,15 @@ def main():
             line = json.dumps({"name": name, "json": json.loads(text), "cases": cases}, ensure_ascii=False,
                               separators=(",", ":"))
             file.write(line + "\n")
+    with (out.parent / "sentencepiece.jsonl").open("w", encoding="utf-8") as file:
+        for name, model in sentencepieces():
+            proto, processor = proto_of(model), sentencepiece.SentencePieceProcessor(model_proto=model)
+            spec = proto.normalizer_spec
+            line = {"name": name, "pieces": [[p.piece, p.score, p.type] for p in proto.pieces],
+                    "charsmap": base64.b64encode(spec.precompiled_charsmap).decode(),
+                    "remove_extra": spec.remove_extra_whitespaces,
+                    "cases": [[t, processor.encode(t)] for t in texts() if "\0" not in t]}
+            file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":
