@@ -4,6 +4,12 @@
 
 namespace lemma {
 
+Result<std::unique_ptr<Tokenizer>> Tokenizer::of(const ModelFile& file) {
+  if (file.ggufVersion > 0) return fromGguf(file.header);
+  if (!file.tokenizer.tokenizer.empty()) return fromJson(file.tokenizer);
+  return fail(Err::notFound, "the folder holds no tokenizer.json, by which its model reads and writes text");
+}
+
 std::vector<Token> Tokenizer::encode(std::string_view text, bool parseSpecial) const {
   const SpecialMatcher& matcher = parseSpecial ? *addedAndControl_ : *added_;
   return encodeAround(text, [&](size_t at) { return matcher.find(text, at); });

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "engine/api/types.h"
-#include "engine/model_file/model_header.h"
+#include "engine/model_file/model_file.h"
 #include "engine/tokenizer/special_matcher.h"
 #include "engine/tokenizer/subword_model.h"
 #include "engine/tokenizer/text_range.h"
@@ -20,15 +20,11 @@
 
 namespace lemma {
 
-// The files of a Hugging Face folder that say how its model reads and writes. The last two may be absent: empty.
-struct TokenizerFiles {
-  std::string_view tokenizer;         // tokenizer.json
-  std::string_view config;            // tokenizer_config.json
-  std::string_view generationConfig;  // generation_config.json
-};
-
 class Tokenizer {
  public:
+  // Of a model in whatever format; notFound where it has none.
+  static Result<std::unique_ptr<Tokenizer>> of(const ModelFile& file);
+
   // Copies what it needs: the header's bytes may go away afterwards. notFound where the file has no tokenizer,
   // unsupported for a tokenizer or pre-tokenizer this build does not know, badValue for a broken one.
   static Result<std::unique_ptr<Tokenizer>> fromGguf(const ModelHeader& header);
@@ -55,13 +51,15 @@ class Tokenizer {
   int size() const { return vocabulary_.size(); }
   std::optional<Token> bos() const { return special_.bos; }
   std::optional<Token> eos() const { return special_.eos; }
+  std::optional<Token> pad() const { return special_.pad; }
+  std::optional<Token> unknown() const { return special_.unknown; }
   bool addBos() const { return special_.addBos; }  // the model wants bos before a text without template
   bool addEos() const { return special_.addEos; }
 
  private:
   friend class TokenizerBuilder;
   struct Special {
-    std::optional<Token> bos, eos, unknown;
+    std::optional<Token> bos, eos, pad, unknown;
     bool addBos = false, addEos = false;
     bool spacePrefix = false;  // SentencePiece: text begins with a space that is not there
   };

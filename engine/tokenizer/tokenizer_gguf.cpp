@@ -117,9 +117,11 @@ class Reader {
     LEMMA_TRY(bos, tokenOf(header_, "tokenizer.ggml.bos_token_id", size));
     LEMMA_TRY(eos, tokenOf(header_, "tokenizer.ggml.eos_token_id", size));
     LEMMA_TRY(unknown, tokenOf(header_, "tokenizer.ggml.unknown_token_id", size));
+    LEMMA_TRY(pad, tokenOf(header_, "tokenizer.ggml.padding_token_id", size));
     special.bos = bos;
     special.eos = eos;
     special.unknown = unknown;
+    special.pad = pad;
     for (const std::string_view key : {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
       LEMMA_TRY(end, tokenOf(header_, key, size));
       if (end) builder_.addEnd(*end);

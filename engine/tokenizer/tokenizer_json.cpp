@@ -44,10 +44,10 @@ class JsonReader {
   Result<std::unique_ptr<Tokenizer>> read() {
     LEMMA_TRY(document, TokenizerDocument::parse(kFile, files_.tokenizer));
     document_ = std::move(document);
-    if (!files_.config.empty()) {
-      LEMMA_TRY(config, TokenizerDocument::parse("tokenizer_config.json", files_.config));
-      config_ = std::move(config.tree);
-    }
+    LEMMA_TRY(config, optional("tokenizer_config.json", files_.config));
+    LEMMA_TRY(special, optional("special_tokens_map.json", files_.specialTokens));
+    config_ = std::move(config);
+    specialTokens_ = std::move(special);
     const json* model = member(document_.tree, "model");
     if (!model || !model->is_object()) return bad("the key \"model\" is missing");
     model_ = model;
@@ -70,6 +70,12 @@ class JsonReader {
   }
 
  private:
+  static Result<json> optional(std::string_view name, std::string_view text) {
+    if (text.empty()) return json();
+    LEMMA_TRY(document, TokenizerDocument::parse(name, text));
+    return std::move(document.tree);
+  }
+
   Result<std::string> modelType() {
     std::string type = textOf(*model_, "type");
     if (type.empty()) type = document_.hasMerges ? "BPE" : document_.scores.empty() ? "WordPiece" : "Unigram";
@@ -107,6 +113,7 @@ class JsonReader {
       token.stripLeft = flagOf(entry, "lstrip", false);
       token.stripRight = flagOf(entry, "rstrip", false);
       token.wholeWord = flagOf(entry, "single_word", false);
+      if (files_.rows > 0 && token.id >= files_.rows) continue;
       added_.push_back(std::move(token));
     }
     return {};
@@ -187,13 +194,19 @@ class JsonReader {
     auto& special = builder_.special();
     special.spacePrefix = steps_.dropsFirstSpace;
     if (const std::string unknown = unknownText(); !unknown.empty()) special.unknown = idOf(unknown);
+    // A text or an added token written out; the older special_tokens_map.json speaks where the newer file is silent.
     const auto named = [&](const char* key) -> std::optional<Token> {
-      const json* value = config_.is_object() ? member(config_, key) : nullptr;
-      if (value && value->is_object()) value = member(*value, "content");
-      return value && value->is_string() ? idOf(value->get_ref<const std::string&>()) : std::nullopt;
+      for (const json* file : {&config_, &specialTokens_}) {
+        const json* value = member(*file, key);
+        if (value && value->is_object()) value = member(*value, "content");
+        if (value && value->is_string()) return idOf(value->get_ref<const std::string&>());
+      }
+      return std::nullopt;
     };
     special.bos = named("bos_token");
     special.eos = named("eos_token");
+    special.pad = named("pad_token");
+    if (!special.unknown) special.unknown = named("unk_token");
     if (!special.bos && !steps_.before.empty()) special.bos = idOf(steps_.before);
     if (!special.eos && !steps_.after.empty()) special.eos = idOf(steps_.after);
     const bool bos = special.bos && !steps_.before.empty() && idOf(steps_.before) == special.bos;
@@ -204,20 +217,30 @@ class JsonReader {
     return readEnds();
   }
 
+  // What ends an answer beside the tokens that are known by their texts. config.json speaks where the newer file is
+  // silent; what it names outside the vocabulary was left there from another model.
   Result<void> readEnds() {
-    if (files_.generationConfig.empty()) return {};
-    LEMMA_TRY(generation, TokenizerDocument::parse("generation_config.json", files_.generationConfig));
-    const json* ends = member(generation.tree, "eos_token_id");
-    if (!ends || ends->is_null()) return {};
-    const json list = ends->is_array() ? *ends : json::array({*ends});
-    for (const json& end : list) {
-      const int64_t id = end.is_number_integer() ? end.get<int64_t>() : -1;
-      if (id < 0 || id >= builder_.vocabulary().size()) {
-        return fail(Err::badValue, "generation_config.json: eos_token_id names no token of the vocabulary");
-      }
-      builder_.addEnd(Token(int32_t(id)));
+    LEMMA_TRY(generation, optional("generation_config.json", files_.generationConfig));
+    if (const json* ends = member(generation, "eos_token_id"); ends && !ends->is_null()) {
+      if (addEnds(*ends)) return {};
+      return fail(Err::badValue, "generation_config.json: eos_token_id names no token of the vocabulary");
     }
+    LEMMA_TRY(model, optional("config.json", files_.modelConfig));
+    if (const json* ends = member(model, "eos_token_id")) addEnds(*ends);
     return {};
+  }
+  // A number or a list of them. Whether each is a token.
+  bool addEnds(const json& ends) {
+    bool all = true;
+    for (const json& end : ends.is_array() ? ends : json::array({ends})) {
+      const int64_t id = end.is_number_integer() ? end.get<int64_t>() : -1;
+      if (id >= 0 && id < builder_.vocabulary().size()) {
+        builder_.addEnd(Token(int32_t(id)));
+      } else {
+        all = false;
+      }
+    }
+    return all;
   }
 
   // The token written so: an added one before one of the vocabulary.
@@ -275,7 +298,7 @@ class JsonReader {
 
   const TokenizerFiles& files_;
   TokenizerDocument document_;
-  json config_;
+  json config_, specialTokens_;
   const json* model_ = nullptr;
   TokenizerSteps steps_;
   std::vector<AddedToken> added_;
