@@ -1,5 +1,5 @@
-// Tokenizers built from an arbitrary tokenizer.json, then text through them. The input: a u16 length of the text (little
-// endian), the text, the file.
+// Tokenizers built from an arbitrary tokenizer.json, then text through them. The input: a u16 length of the text
+// (little endian), the text, the file.
 #include <algorithm>
 #include <cstdint>
 #include <string_view>

@@ -2,6 +2,8 @@
 // cases of llama.cpp and strings of every script, decoding of DeepSeek R1's ids, the default model.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "engine/gguf/gguf.h"
 #include "engine/model_file/model_file.h"
 #include "engine/tokenizer/sentencepiece_bpe.h"
@@ -114,6 +116,32 @@ TEST(DefaultModel, strings) {
   expectReference(**tokenizer, reference);
   EXPECT_TRUE((*tokenizer)->isEndOfGeneration(*(*tokenizer)->find("<|im_end|>")));
   EXPECT_FALSE((*tokenizer)->addBos());
+}
+
+// One vocabulary under each name of a pre-tokenizer, as llama.cpp splits for it (make_pre_names.py).
+TEST(PretokenizerNames, idsOfOneVocabulary) {
+  const fs::path vocabulary = folder() / "ggml-vocab-llama-bpe.gguf.xz";
+  LEMMA_NEED_GOLDENS(vocabulary);
+  const std::vector<std::byte> bytes = unpacked(vocabulary);
+  if (bytes.empty()) GTEST_SKIP() << "xz is not installed";
+  auto header = parseGguf(bytes, bytes.size());
+  ASSERT_TRUE(header) << header.error().what;
+  std::erase_if(header->kv, [](const auto& kv) { return kv.first == "tokenizer.ggml.add_bos_token"; });
+  const auto pre = std::ranges::find(header->kv, "tokenizer.ggml.pre", &std::pair<std::string, GgufValue>::first);
+  ASSERT_NE(pre, header->kv.end());
+  const auto names = lines(fs::path(LEMMA_TESTS_DIR) / "goldens" / "pre_names.jsonl");
+  EXPECT_GE(names.size(), 55u);
+  for (const json& name : names) {
+    SCOPED_TRACE(name["pre"]);
+    pre->second = GgufValue::of(std::string_view(name["pre"].get_ref<const std::string&>()));
+    ASSERT_TRUE(header->indexKeys());
+    const auto t = Tokenizer::fromGguf(*header);
+    ASSERT_TRUE(t) << t.error().what;
+    EXPECT_EQ((*t)->addBos(), name["add_bos"]);
+    for (const json& one : name["cases"]) {
+      EXPECT_EQ(json(numbers((*t)->encode(one[0].get<std::string>(), false))), one[1]) << one[0];
+    }
+  }
 }
 
 }  // namespace

@@ -66,15 +66,9 @@ std::vector<Case> cases() {
       {"a merge that is a number", R"({"model": {"vocab": {"a": 0}, "merges": [1]}})", Err::badValue, "merges"},
       {"a merge without a space", R"({"model": {"vocab": {"a": 0}, "merges": ["ab"]}})", Err::badValue, "merges"},
   };
-  const auto model = [](const char* key, json value) {
-    return [=](json& f) { f["model"][key] = value; };
-  };
-  const auto part = [](const char* key, json value) {
-    return [=](json& f) { f[key] = value; };
-  };
-  const auto added = [](json value) {
-    return [=](json& f) { f["added_tokens"] = json::array({value}); };
-  };
+  const auto model = [](const char* key, json value) { return [=](json& f) { f["model"][key] = value; }; };
+  const auto part = [](const char* key, json value) { return [=](json& f) { f[key] = value; }; };
+  const auto added = [](json value) { return [=](json& f) { f["added_tokens"] = json::array({value}); }; };
   const auto splitBy = [&](const char* regex) {
     return part("pre_tokenizer", {{"type", "Split"}, {"pattern", {{"Regex", regex}}}, {"behavior", "Isolated"}});
   };
@@ -105,8 +99,8 @@ std::vector<Case> cases() {
        with("a normalizer that is a text", part("normalizer", "NFC"), bad, "normalizer"),
        with("too many steps", part("normalizer", {{"type", "Sequence"}, {"normalizers", longSequence}}), large, "64"),
        with("a sequence of nothing", part("normalizer", {{"type", "Sequence"}}), bad, "sequence"),
-       with("a map that is no base64",
-            part("normalizer", {{"type", "Precompiled"}, {"precompiled_charsmap", "!!!"}}), bad, "base64"),
+       with("a map that is no base64", part("normalizer", {{"type", "Precompiled"}, {"precompiled_charsmap", "!!!"}}),
+            bad, "base64"),
        with("a map that is cut off", part("normalizer", {{"type", "Precompiled"}, {"precompiled_charsmap", "AAA="}}),
             bad, "precompiled_charsmap"),
        with("a map of a wrong size",

@@ -10,7 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "engine/gguf/gguf.h"
+#include "engine/tokenizer/charsmap.h"
 #include "engine/tokenizer/tokenizer.h"
+#include "tests/support/gguf_writer.h"
 #include "tests/support/goldens.h"
 
 namespace lemma::test {
@@ -69,6 +72,27 @@ inline void expectReference(const Tokenizer& tokenizer, const fs::path& referenc
     const json& plain = line.contains("ids_no_special") ? line["ids_no_special"] : line["ids"];
     EXPECT_EQ(json(numbers(tokenizer.encode(input, false))), plain) << line["id"] << " plain: " << input;
   }
+}
+
+// A line of sentencepiece.jsonl as GGUF metadata.
+inline GgufWriter sentencePieceGguf(const json& model) {
+  std::vector<std::string> pieces;
+  std::vector<float> scores;
+  std::vector<int32_t> types;
+  for (const json& p : model["pieces"]) {
+    pieces.push_back(p[0]);
+    scores.push_back(p[1]);
+    types.push_back(p[2]);
+  }
+  GgufWriter out;
+  out.str("tokenizer.ggml.model", model["name"].get<std::string>().starts_with("t5") ? "t5" : "llama")
+      .strings("tokenizer.ggml.tokens", pieces)
+      .f32s("tokenizer.ggml.scores", scores)
+      .i32s("tokenizer.ggml.token_type", types)
+      .boolean("tokenizer.ggml.remove_extra_whitespaces", model["remove_extra"]);
+  const std::string map = decodeBase64(model["charsmap"].get<std::string>()).value();
+  if (!map.empty()) out.u8s("tokenizer.ggml.precompiled_charsmap", {map.begin(), map.end()});
+  return out;
 }
 
 }  // namespace lemma::test

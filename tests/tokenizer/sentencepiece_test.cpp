@@ -3,9 +3,7 @@
 // between two tokens stands alone, and the mark is a space. tests/goldens/make_tokenizers.py made the reference.
 #include <gtest/gtest.h>
 
-#include "engine/tokenizer/charsmap.h"
 #include "engine/tokenizer/tokenizer.h"
-#include "tests/support/gguf_writer.h"
 #include "tests/tokenizer/reference.h"
 
 namespace lemma {
@@ -13,32 +11,12 @@ namespace {
 
 using nlohmann::json;
 
-GgufWriter writerOf(const json& model) {
-  std::vector<std::string> pieces;
-  std::vector<float> scores;
-  std::vector<int32_t> types;
-  for (const json& p : model["pieces"]) {
-    pieces.push_back(p[0]);
-    scores.push_back(p[1]);
-    types.push_back(p[2]);
-  }
-  GgufWriter out;
-  out.str("tokenizer.ggml.model", model["name"].get<std::string>().starts_with("t5") ? "t5" : "llama")
-      .strings("tokenizer.ggml.tokens", pieces)
-      .f32s("tokenizer.ggml.scores", scores)
-      .i32s("tokenizer.ggml.token_type", types)
-      .boolean("tokenizer.ggml.remove_extra_whitespaces", model["remove_extra"]);
-  const std::string map = decodeBase64(model["charsmap"].get<std::string>()).value();
-  if (!map.empty()) out.u8s("tokenizer.ggml.precompiled_charsmap", {map.begin(), map.end()});
-  return out;
-}
-
 TEST(SentencePieceGguf, idsOfTheLibrary) {
   const auto all = test::lines(std::filesystem::path(LEMMA_TESTS_DIR) / "goldens" / "sentencepiece.jsonl");
   ASSERT_EQ(all.size(), 4u);
   for (const json& model : all) {
     SCOPED_TRACE(model["name"]);
-    const auto bytes = writerOf(model).bytes();
+    const auto bytes = test::sentencePieceGguf(model).bytes();
     const auto header = parseGguf(bytes, bytes.size());
     ASSERT_TRUE(header) << header.error().what;
     const auto t = Tokenizer::fromGguf(*header);
