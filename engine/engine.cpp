@@ -102,11 +102,13 @@ Result<ModelInfo> Engine::load(const LoadOptions& options, const std::function<v
     builder = std::move(made);
   }
   unload();
+  ModelInfo info = model->info();
+  if (builder) info.templateNotice = builder->notice();
   impl_->model = std::move(model);
   impl_->builder = std::move(builder);
   impl_->pool = std::make_unique<SequencePool>(*impl_->model);
   impl_->batchRows = std::max(1, options.batch);
-  return impl_->model->info();
+  return info;
 }
 
 void Engine::unload() {
@@ -223,7 +225,9 @@ void Engine::Impl::takeWishes() {
 // Builds the prompt and finds the longest part of it that the cache already holds. False when the request ended.
 bool Engine::Impl::begin(Running& r) {
   if (!builder) {
-    failWith(r, {Err::notFound, "No model is loaded."});
+    const std::string why = model ? model->withoutTokenizer() : "";
+    failWith(r, why.empty() ? Error{Err::notFound, "No model is loaded."}
+                            : Error{Err::unsupported, model->info().path + " cannot chat: " + why + "."});
     return false;
   }
   const int context = model->info().contextSize;

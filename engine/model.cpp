@@ -49,13 +49,6 @@ Result<std::unique_ptr<Backend>> makeBackend(const LoadOptions& options) {
   return fail(Err::notFound, "there is no backend " + quotedName(options.backend) + "; this build has " + known);
 }
 
-// Null where the file has no tokenizer; a broken one is an error.
-Result<std::unique_ptr<Tokenizer>> loadTokenizer(const ModelHeader& header) {
-  auto tokenizer = Tokenizer::fromGguf(header);
-  if (!tokenizer && tokenizer.error().code == Err::notFound) return nullptr;
-  return tokenizer;
-}
-
 std::string gigabytes(uint64_t bytes) {
   const uint64_t tenths = bytes / 100'000'000;
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " GB";
@@ -96,6 +89,7 @@ struct Model::Impl {
   ModelInfo info;
   std::string chatTemplate;
   std::unique_ptr<Tokenizer> tokenizer;
+  std::string withoutTokenizer;  // why there is none
   Hparams hparams;
   std::unique_ptr<WeightStore> weights;
   std::unique_ptr<ModelGraph> graph;
@@ -129,9 +123,15 @@ Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options,
   Impl& m = *model->impl_;
   m.file = std::move(file);
   const auto load = [&]() -> Result<void> {
-    LEMMA_TRY(tokenizer, loadTokenizer(m.file.header));
+    auto tokenizer = Tokenizer::of(m.file);
+    if (tokenizer) {
+      m.tokenizer = std::move(*tokenizer);
+    } else if (tokenizer.error().code == Err::notFound) {
+      m.withoutTokenizer = tokenizer.error().what;
+    } else {
+      return tl::unexpected(tokenizer.error());
+    }
     LEMMA_TRY(chatTemplate, m.file.header.strOr("tokenizer.chat_template", ""));
-    m.tokenizer = std::move(tokenizer);
     m.chatTemplate = std::move(chatTemplate);
     m.info = describeModel(options.path, m.file, m.tokenizer.get());
     if (!options.vocabularyOnly) return m.loadWeights(options, progress, stop);
@@ -199,6 +199,7 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
 const ModelInfo& Model::info() const { return impl_->info; }
 const ModelHeader& Model::header() const { return impl_->file.header; }
 const Tokenizer* Model::tokenizer() const { return impl_->tokenizer.get(); }
+const std::string& Model::withoutTokenizer() const { return impl_->withoutTokenizer; }
 const std::string& Model::chatTemplateSource() const { return impl_->chatTemplate; }
 std::string_view Model::weightName(const TensorView& weight) const {
   return impl_->weights ? impl_->weights->nameOf(weight) : std::string_view();

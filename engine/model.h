@@ -50,6 +50,7 @@ class Model {
   const ModelInfo& info() const;
   const ModelHeader& header() const;
   const Tokenizer* tokenizer() const;                           // null where the file has none
+  const std::string& withoutTokenizer() const;                  // then why
   const std::string& chatTemplateSource() const;                // empty where the file has none
   std::string_view weightName(const TensorView& weight) const;  // empty where it is none of this model's
 

@@ -36,11 +36,11 @@ std::string quantisation(const ModelHeader& h) {
   return info ? std::string(info->name) : std::to_string(uint32_t(most->first));
 }
 
-bool knowsThoughts(const std::string& chatTemplate, const Tokenizer* tokenizer) {
+// Tokens alone do not say it: vocabularies hold <think> for models that were never trained to use it.
+bool speaksOfThoughts(const std::string& chatTemplate) {
   return std::ranges::any_of(thinkTags(), [&](const ThinkFormat& f) {
     if (chatTemplate.find(f.open) != std::string::npos) return true;
-    if (f.closeIsClear && chatTemplate.find(f.close) != std::string::npos) return true;
-    return tokenizer && tokenizer->find(f.open) && tokenizer->find(f.close);
+    return f.closeIsClear && chatTemplate.find(f.close) != std::string::npos;
   });
 }
 
@@ -88,7 +88,7 @@ ModelInfo describeModel(const std::string& path, const ModelFile& file, const To
   info.hasTemplate = !chatTemplate.empty();
   info.hasTokenizer = tokenizer != nullptr;
   if (info.hasTemplate) info.templateHash = hashOf(chatTemplate);
-  info.thinksByItself = knowsThoughts(chatTemplate, tokenizer);
+  info.thinksByItself = speaksOfThoughts(chatTemplate);
   info.recommended = recommendedSampling(h);
   return info;
 }

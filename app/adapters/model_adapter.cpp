@@ -162,9 +162,11 @@ void ModelAdapter::loadEnded(quint64 attempt, const Result<ModelInfo>& result) {
   logInfo(result ? "model loaded: " + result->architecture + ", " + result->id : "model not loaded");
   if (result) {
     card_ = toUi(*result);
+    problem_ = toQt(result->templateNotice);
     setState(State::Ready);
   } else if (result.error().code == Err::cancelled) {
     card_ = loaded_ ? toUi(*loaded_) : ui::ModelCard{};
+    if (loaded_) problem_ = toQt(loaded_->templateNotice);
     setState(loaded_ ? State::Ready : State::Empty);
   } else {
     problem_ = toQt(result.error().what);

@@ -1,16 +1,33 @@
 #include "app/cli/conversation.h"
 
+#include <cstdio>
+
 #include "app/cli/input.h"
 #include "app/cli/output.h"
 #include "engine/text/utf8_stream.h"
 
 namespace lemma::cli {
+namespace {
+
+constexpr std::string_view kBuiltin = "builtin";
+
+// A template of the file that refuses the conversation, or never ends, need not be the end of it.
+Error withAdvice(Error error, bool ownTemplate) {
+  if (ownTemplate && (error.code == Err::templateError || error.code == Err::tooLarge)) {
+    error.what += "; --template builtin speaks to the model in a format of Lemma's own";
+  }
+  return error;
+}
+
+}  // namespace
 
 void addConversationOptions(CLI::App& app, ConversationOptions& options) {
   addModelPath(app, options.model.path);
   addThinkOption(app, options.think);
   app.add_option("--system", options.system, "System message")->type_name("TEXT");
-  app.add_option("--template", options.templatePath, "Jinja chat template to use in place of the model's own")
+  app.add_option("--template", options.templatePath,
+                 "Jinja chat template to use in place of the model's own, or " + std::string(kBuiltin) +
+                     ": the format that fits its vocabulary")
       ->type_name("FILE");
   app.add_flag("--answer-only", options.answerOnly, "Leave the thought out of what is printed");
   addSamplingOptions(app, options.sampling);
@@ -20,10 +37,13 @@ void addConversationOptions(CLI::App& app, ConversationOptions& options) {
 
 Result<ModelInfo> load(Engine& engine, const ModelOptions& options, const Interrupt& interrupt) {
   ProgressLine line;
-  return engine.load(
+  auto model = engine.load(
       loadOptions(options),
       [&line](LoadProgress p) { line.show("Loading " + humanBytes(p.bytesDone) + " of " + humanBytes(p.bytesTotal)); },
       interrupt.token());
+  line.clear();
+  if (model && !model->templateNotice.empty()) std::fprintf(stderr, "%s\n", model->templateNotice.c_str());
+  return model;
 }
 
 Result<ChatRequest> requestOf(const ConversationOptions& options, const ModelInfo& model) {
@@ -33,7 +53,8 @@ Result<ChatRequest> requestOf(const ConversationOptions& options, const ModelInf
   request.think = options.think.budget;
   request.maxAnswerTokens = options.sampling.maxTokens;
   request.stop = options.sampling.stop;
-  if (!options.templatePath.empty()) {
+  request.builtinTemplate = options.templatePath == kBuiltin;
+  if (!options.templatePath.empty() && !request.builtinTemplate) {
     LEMMA_TRY(source, readFile(options.templatePath, kMaxTemplateBytes));
     if (source.empty()) return fail(Err::badValue, options.templatePath + " is empty.");
     request.templateOverride = validUtf8(source);
@@ -50,13 +71,14 @@ std::string validUtf8(std::string_view text) {
 Answered answer(Engine& engine, ChatRequest request, const std::function<void(RequestId)>& started,
                 const Engine::Sink& event) {
   Answered result;
+  const bool ownTemplate = !request.raw && !request.builtinTemplate && request.templateOverride.empty();
   const RequestId id = engine.start(std::move(request), [&](const StreamEvent& e) {
     if (const auto* delta = std::get_if<PartDelta>(&e)) {
       (delta->kind == PartKind::think ? result.think : result.answer) += delta->text;
     } else if (const auto* finished = std::get_if<Finished>(&e)) {
       result.finished = *finished;
     } else if (const auto* failed = std::get_if<Failed>(&e)) {
-      result.error = failed->error;
+      result.error = withAdvice(failed->error, ownTemplate);
     }
     event(e);
   });

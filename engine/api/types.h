@@ -54,6 +54,7 @@ struct ChatRequest {
   std::vector<std::string> stop;
   bool raw = false;              // turns[0].content is continued without a template
   std::string templateOverride;  // Jinja source; empty = the model's own
+  bool builtinTemplate = false;  // the format that fits the vocabulary, whatever the model's own template says
   bool operator==(const ChatRequest&) const = default;
 };
 
@@ -104,9 +105,10 @@ struct ModelInfo {
   std::string path, name, architecture, licence, quantisation;
   uint64_t fileBytes = 0, parameters = 0, activeParameters = 0;
   int contextTrained = 0, contextSize = 0, vocabulary = 0, layers = 0, embedding = 0;
-  bool thinksByItself = false;  // its template or tokens say so; otherwise it is led
+  bool thinksByItself = false;  // its template says so; otherwise it is led
   bool hasTemplate = false, hasTokenizer = false;
   std::string templateHash;
+  std::string templateNotice;  // one sentence where its template cannot be used; then a built-in one is
   SamplerSettings recommended;
 };
 

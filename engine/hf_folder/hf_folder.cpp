@@ -21,6 +21,7 @@ using nlohmann::json;
 
 constexpr uint64_t kConfigBytes = 4 << 20;
 constexpr uint64_t kIndexBytes = 64 << 20;
+constexpr uint64_t kTokenizerBytes = 128 << 20;
 constexpr size_t kShards = 4096;
 constexpr size_t kTensors = 1 << 20;
 
@@ -40,6 +41,7 @@ class Opening {
     LEMMA_TRY(config, required("config.json", kConfigBytes));
     auto parsed = parseCheckedJson(textOf(*config));
     if (!parsed) return about(path("config.json"), parsed.error());
+    model_.tokenizer.modelConfig = textOf(*config);
     LEMMA_CHECK(translate(*parsed));
     LEMMA_CHECK(readTexts());
     LEMMA_CHECK(openShards());
@@ -52,6 +54,8 @@ class Opening {
     header.kv = std::move(translated_.kv);
     if (const auto indexed = header.indexKeys(); !indexed) return about(folder_, indexed.error());
     if (const auto indexed = header.indexTensors(); !indexed) return about(folder_, indexed.error());
+    const ModelTensor* table = header.tensor("token_embd.weight");
+    if (table) model_.tokenizer.rows = table->ne[1];
     model_.unfit = std::move(translated_.unfit);
     model_.id = contentId(contents_);
     return std::move(model_);
@@ -68,7 +72,7 @@ class Opening {
                                      " bytes, more than the " + std::to_string(most) + " allowed");
     }
     contents_.push_back({file->bytes(), file->bytes().size()});
-    texts_.push_back(file);
+    model_.texts.push_back(file);
     model_.bytes += file->bytes().size();
     return file;
   }
@@ -78,9 +82,11 @@ class Opening {
     if (!fs::exists(path(name), ignored)) return std::shared_ptr<MappedFile>();
     return required(name, most);
   }
-  Result<json> optionalJson(const std::string& name) {
+  // `text` is what the file holds.
+  Result<json> optionalJson(const std::string& name, std::string_view& text) {
     LEMMA_TRY(file, optional(name, kConfigBytes));
     if (!file) return json::object();
+    text = textOf(*file);
     auto parsed = parseCheckedJson(textOf(*file));
     if (!parsed) return about(path(name), parsed.error());
     return parsed;
@@ -104,18 +110,27 @@ class Opening {
     return {};
   }
 
-  // The model's name, its chat template and the sampling its makers advise.
+  // The model's name, how it reads and writes, its chat template and the sampling its makers advise.
   Result<void> readTexts() {
     std::error_code ignored;
     const fs::path whole = fs::canonical(folder_, ignored);
     if (!whole.filename().empty()) set("general.name", GgufValue::of(std::string_view(whole.filename().string())));
 
-    LEMMA_TRY(tokenizer, optionalJson("tokenizer_config.json"));
+    TokenizerFiles& files = model_.tokenizer;
+    LEMMA_TRY(tokenizer, optional("tokenizer.json", kTokenizerBytes));
+    if (tokenizer) files.tokenizer = textOf(*tokenizer);
+    LEMMA_TRY(config, optionalJson("tokenizer_config.json", files.config));
+    LEMMA_CHECK(optionalJson("special_tokens_map.json", files.specialTokens));
     LEMMA_TRY(ownFile, optional("chat_template.jinja", kConfigBytes));
-    const std::string chatTemplate = ownFile ? std::string(textOf(*ownFile)) : templateIn(tokenizer);
+    std::string chatTemplate = ownFile ? std::string(textOf(*ownFile)) : templateIn(config);
+    if (chatTemplate.empty()) {
+      std::string_view text;
+      LEMMA_TRY(processor, optionalJson("chat_template.json", text));  // beside models that also see
+      chatTemplate = templateIn(processor);
+    }
     if (!chatTemplate.empty()) set("tokenizer.chat_template", GgufValue::of(std::string_view(chatTemplate)));
 
-    LEMMA_TRY(generation, optionalJson("generation_config.json"));
+    LEMMA_TRY(generation, optionalJson("generation_config.json", files.generationConfig));
     static constexpr std::pair<const char*, const char*> kSampling[] = {{"temperature", "temp"},
                                                                         {"top_k", "top_k"},
                                                                         {"top_p", "top_p"},
@@ -129,17 +144,15 @@ class Opening {
     return {};
   }
 
-  // A text, or a list of named ones of which "default" is meant.
-  static std::string templateIn(const json& tokenizer) {
-    const auto it = tokenizer.find("chat_template");
-    if (it == tokenizer.end()) return {};
+  // A text, or a list of named ones of which "default" is meant, else the only one.
+  static std::string templateIn(const json& config) {
+    const auto it = config.find("chat_template");
+    if (it == config.end()) return {};
     if (it->is_string()) return it->get<std::string>();
     if (!it->is_array()) return {};
     for (const json& entry : *it) {
-      if (entry.is_object() && entry.value("name", json()) == "default" && entry.contains("template") &&
-          entry["template"].is_string()) {
-        return entry["template"].get<std::string>();
-      }
+      if (!entry.is_object() || !entry.contains("template") || !entry["template"].is_string()) continue;
+      if (it->size() == 1 || entry.value("name", json()) == "default") return entry["template"].get<std::string>();
     }
     return {};
   }
@@ -231,8 +244,7 @@ class Opening {
   const HfFamily* family_ = nullptr;
   TranslatedConfig translated_;
   ModelFile model_;
-  std::vector<std::shared_ptr<MappedFile>> texts_;  // what contents_ points into
-  std::vector<ContentPart> contents_;
+  std::vector<ContentPart> contents_;                    // views into model_.texts and model_.parts
   std::map<std::string, uint32_t, std::less<>> partOf_;  // of a tensor by its name in the folder
 };
 

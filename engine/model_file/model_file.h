@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/model_file/model_header.h"
+#include "engine/model_file/tokenizer_files.h"
 
 namespace lemma {
 
@@ -21,10 +22,12 @@ struct ModelPart {
 struct ModelFile {
   uint32_t ggufVersion = 0;  // 0 = safetensors
   ModelHeader header;
-  std::vector<ModelPart> parts;  // ModelTensor::part counts these
-  uint64_t bytes = 0;            // of all files
-  std::string id;                // content identity (content_id.h)
-  std::optional<Error> unfit;    // why this build can describe the model but not compute with it, where that is known
+  std::vector<ModelPart> parts;                    // ModelTensor::part counts these
+  TokenizerFiles tokenizer;                        // of a folder; GGUF files hold theirs in the header
+  std::vector<std::shared_ptr<const void>> texts;  // what it points into
+  uint64_t bytes = 0;                              // of all files
+  std::string id;                                  // content identity (content_id.h)
+  std::optional<Error> unfit;  // why this build can describe the model but not compute with it, where that is known
 };
 
 // Every command and program opens models through this: a GGUF file, the first file of a split one, a Hugging Face

@@ -4,18 +4,12 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/schedule/encode_prompt.h"
+#include "engine/template/fallback_template.h"
 #include "engine/tokenizer/tokenizer.h"
 
 namespace lemma {
 
 namespace {
-
-constexpr std::string_view kChatMl =
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
-constexpr std::string_view kPlainLines =
-    "{% for m in messages %}{{ m['role'] | capitalize }}: {{ m['content'] }}\n\n{% endfor %}"
-    "{% if add_generation_prompt %}Assistant:{% endif %}";
 
 // A prompt must leave room to think and answer, or the window would show an answer of three words.
 int roomToAnswer(int context) { return std::min(context / 4, 1024); }
@@ -37,19 +31,39 @@ std::string textOf(const Tokenizer& tokenizer, std::optional<Token> t) {
   return t ? std::string(tokenizer.piece(*t)) : std::string();
 }
 
+bool endsWith(std::string_view text, std::string_view tag) {
+  const size_t last = text.find_last_not_of(" \n\r\t");
+  return last != std::string_view::npos && text.substr(0, last + 1).ends_with(tag);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<PromptBuilder>> PromptBuilder::make(const Model& model) {
   std::unique_ptr<PromptBuilder> b(new PromptBuilder(model));
   const Tokenizer* tokenizer = model.tokenizer();
-  if (!tokenizer) return fail(Err::unsupported, "The model file has no tokenizer, so it cannot chat.");
+  if (!tokenizer) return fail(Err::unsupported, "The model cannot chat: " + model.withoutTokenizer() + ".");
+  const FallbackTemplate& fallback = fallbackTemplate([&](std::string_view text) { return !!tokenizer->find(text); });
+  b->builtin_ = fallback.source;
   std::string source = model.chatTemplateSource();
-  if (source.empty()) source = tokenizer->find("<|im_start|>") ? kChatMl : kPlainLines;
-  LEMMA_TRY(chat, ChatTemplate::compile(source));
-  b->chat_ = std::make_unique<ChatTemplate>(std::move(chat));
-  b->format_ = &thinkFormatOf(source);
+  if (!source.empty()) {
+    if (const auto usable = b->use(source); !usable) {
+      b->notice_ = "The model's chat template cannot be used (" + usable.error().what +
+                   "); the model is spoken to in " + std::string(fallback.name) + " instead.";
+      source.clear();
+    }
+  }
+  if (source.empty()) LEMMA_CHECK(b->use(b->builtin_));
   b->marks_ = b->learnMarks();
   return b;
+}
+
+// Takes the template where it can put one question, which is the least that is asked of it.
+Result<void> PromptBuilder::use(const std::string& source) {
+  LEMMA_TRY(chat, ChatTemplate::compile(source));
+  LEMMA_CHECK(render(chat, {{"user", "Hello"}}, {.kind = ThinkBudget::Kind::off}));
+  chat_ = std::make_unique<ChatTemplate>(std::move(chat));
+  format_ = &thinkFormatOf(source);
+  return {};
 }
 
 Result<PromptText> PromptBuilder::render(const ChatTemplate& chat, const std::vector<ChatTurn>& turns,
@@ -58,11 +72,14 @@ Result<PromptText> PromptBuilder::render(const ChatTemplate& chat, const std::ve
   for (const ChatTurn& t : turns) messages.push_back({{"role", t.role}, {"content", t.content}});
   const Tokenizer& tokenizer = *model_.tokenizer();
   const bool thinks = think.kind != ThinkBudget::Kind::off;
-  return chat.prompt({{"messages", std::move(messages)},
-                      {"add_generation_prompt", true},
-                      {"bos_token", textOf(tokenizer, tokenizer.bos())},
-                      {"eos_token", textOf(tokenizer, tokenizer.eos())},
-                      {"enable_thinking", thinks}});
+  nlohmann::ordered_json variables = {{"messages", std::move(messages)},
+                                      {"add_generation_prompt", true},
+                                      {"bos_token", textOf(tokenizer, tokenizer.bos())},
+                                      {"eos_token", textOf(tokenizer, tokenizer.eos())},
+                                      {"enable_thinking", thinks}};
+  if (tokenizer.pad()) variables["pad_token"] = textOf(tokenizer, tokenizer.pad());
+  if (tokenizer.unknown()) variables["unk_token"] = textOf(tokenizer, tokenizer.unknown());
+  return chat.prompt(variables);
 }
 
 TurnMarks PromptBuilder::learnMarks() const {
@@ -99,11 +116,12 @@ Result<BuiltPrompt> PromptBuilder::build(const ChatRequest& request, int context
 
   std::unique_ptr<ChatTemplate> own;
   const ChatTemplate* chat = chat_.get();
-  if (!request.templateOverride.empty()) {
-    LEMMA_TRY(compiled, ChatTemplate::compile(request.templateOverride));
+  const std::string& instead = request.builtinTemplate ? builtin_ : request.templateOverride;
+  if (!instead.empty()) {
+    LEMMA_TRY(compiled, ChatTemplate::compile(instead));
     own = std::make_unique<ChatTemplate>(std::move(compiled));
     chat = own.get();
-    out.format = &thinkFormatOf(request.templateOverride);
+    out.format = &thinkFormatOf(instead);
   }
 
   // What stays must open with a question: an answer without its question confuses model and template alike.
@@ -146,7 +164,10 @@ Result<BuiltPrompt> PromptBuilder::assemble(const ChatTemplate& chat, const Chat
                                             const std::vector<ChatTurn>& turns, BuiltPrompt out, int leftOut) const {
   LEMMA_TRY(text, render(chat, turns, request.think));
   if (text.openedBy) out.format = text.openedBy;
-  out.scaffold = makeScaffold(model_.info().thinksByItself, text.opensThink, request.think, *out.format, marks_);
+  // Some templates put the empty thought themselves where they are told not to think.
+  const bool emptied = request.think.kind == ThinkBudget::Kind::off && endsWith(text.text(), out.format->close);
+  out.scaffold =
+      makeScaffold(model_.info().thinksByItself && !emptied, text.opensThink, request.think, *out.format, marks_);
   out.inThink = out.scaffold.startsInThink;
   out.turnsLeftOut = leftOut;
   auto append = [&](std::string s, bool fromUser) {

@@ -25,17 +25,22 @@ struct BuiltPrompt {
 
 class PromptBuilder {
  public:
-  // A model without a template is spoken to in ChatML where its vocabulary knows it, else in plain labelled lines.
+  // A model without a template, or whose template cannot be used, is spoken to in the format its vocabulary knows
+  // (fallback_template.h).
   static Result<std::unique_ptr<PromptBuilder>> make(const Model& model);
 
   // Err::contextFull where even the last turn alone does not fit into `context` with room to answer.
   Result<BuiltPrompt> build(const ChatRequest& request, int context) const;
+
+  // Where the model's own template cannot be used: why, and what is used instead. One sentence, else empty.
+  const std::string& notice() const { return notice_; }
 
   // Tokens that close a cut thought and lead on to the answer.
   std::vector<Token> closeThought(const BuiltPrompt& prompt) const;
 
  private:
   explicit PromptBuilder(const Model& model) : model_(model) {}
+  Result<void> use(const std::string& source);
   Result<PromptText> render(const ChatTemplate& chat, const std::vector<ChatTurn>& turns,
                             const ThinkBudget& think) const;
   TurnMarks learnMarks() const;
@@ -46,6 +51,7 @@ class PromptBuilder {
   std::unique_ptr<ChatTemplate> chat_;
   const ThinkFormat* format_ = nullptr;
   TurnMarks marks_;
+  std::string builtin_, notice_;
 };
 
 }  // namespace lemma

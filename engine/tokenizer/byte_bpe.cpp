@@ -1,16 +1,9 @@
 #include "engine/tokenizer/byte_bpe.h"
 
-#include <algorithm>
-#include <limits>
-#include <numeric>
-
-#include "engine/tokenizer/pair_merger.h"
+#include "engine/tokenizer/unicode_class.h"
 
 namespace lemma {
 namespace {
-
-constexpr size_t kShortWord = 32;  // up to here a scan for the least rank beats a heap
-constexpr uint32_t kNoRank = std::numeric_limits<uint32_t>::max();
 
 // The byte that each character below U+0144 stands for, -1 for none: printable Latin-1 stands for itself, the other
 // 68 bytes are numbered from U+0100 on in ascending order.
@@ -25,13 +18,35 @@ constexpr std::array<int16_t, 0x144> kByteOfChar = [] {
   return table;
 }();
 
+int16_t byteOfChar(uint32_t c) { return c < kByteOfChar.size() ? kByteOfChar[c] : int16_t(-1); }
+
 }  // namespace
+
+void appendByteLevelEncoded(std::string_view bytes, std::string& out) {
+  static constexpr std::array<uint16_t, 256> kChars = [] {
+    std::array<uint16_t, 256> table{};
+    for (size_t c = 0; c < kByteOfChar.size(); ++c) {
+      if (kByteOfChar[c] >= 0) table[size_t(kByteOfChar[c])] = uint16_t(c);
+    }
+    return table;
+  }();
+  for (const char b : bytes) appendUtf8(kChars[uint8_t(b)], out);
+}
+
+bool isByteLevel(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const CodePoint c = decodeUtf8(text, i);
+    if (byteOfChar(c.value) < 0) return false;
+    i += size_t(c.bytes);
+  }
+  return true;
+}
 
 void appendByteLevelDecoded(std::string_view text, std::string& out) {
   for (size_t i = 0; i < text.size();) {
     const CodePoint c = decodeUtf8(text, i);
-    if (c.value < kByteOfChar.size() && kByteOfChar[c.value] >= 0) {
-      out += char(kByteOfChar[c.value]);
+    if (const int16_t byte = byteOfChar(c.value); byte >= 0) {
+      out += char(byte);
     } else {
       out += text.substr(i, size_t(c.bytes));
     }
@@ -39,15 +54,18 @@ void appendByteLevelDecoded(std::string_view text, std::string& out) {
   }
 }
 
-ByteBpe::ByteBpe(const Vocabulary& vocabulary, const Pretokenizer& pre) : vocabulary_(vocabulary), pre_(pre) {
+ByteBpe::ByteBpe(const Vocabulary& vocabulary, bool wholeWords) : vocabulary_(vocabulary), wholeWords_(wholeWords) {
   for (int b = 0; b < 256; ++b) {
     const char byte = char(b);
     byteToken_[size_t(b)] = int32_t(vocabulary.subword({&byte, 1}).value_or(Token(-1)));
   }
 }
 
+ByteBpe::ByteBpe(std::unique_ptr<const Vocabulary> vocabulary, bool wholeWords) : ByteBpe(*vocabulary, wholeWords) {
+  own_ = std::move(vocabulary);
+}
+
 void ByteBpe::addMerge(std::string_view left, std::string_view right) {
-  const uint32_t rank = ranks_++;
   left_.clear();
   appendByteLevelDecoded(left, left_);
   whole_ = left_;
@@ -55,77 +73,15 @@ void ByteBpe::addMerge(std::string_view left, std::string_view right) {
   const auto l = vocabulary_.subword(left_);
   const auto r = vocabulary_.subword(std::string_view(whole_).substr(left_.size()));
   const auto merged = vocabulary_.subword(whole_);
-  if (l && r && merged) added_.push_back({int32_t(*l), int32_t(*r), rank, int32_t(*merged)});
-}
-
-void ByteBpe::index() {
-  firstMerge_.assign(size_t(vocabulary_.size()) + 1, 0);
-  for (const Merge& m : added_) ++firstMerge_[size_t(m.left) + 1];
-  std::partial_sum(firstMerge_.begin(), firstMerge_.end(), firstMerge_.begin());
-  std::vector<uint32_t> fill(firstMerge_.begin(), firstMerge_.end() - 1);
-  merges_.resize(added_.size());
-  for (const Merge& m : added_) merges_[fill[size_t(m.left)]++] = {m.right, m.rank, m.merged};
-  for (size_t s = 0; s + 1 < firstMerge_.size(); ++s) {
-    // Of a pair given twice the lower rank comes first, and merge() finds the first.
-    std::sort(merges_.begin() + firstMerge_[s], merges_.begin() + firstMerge_[s + 1],
-              [](const MergeOfLeft& a, const MergeOfLeft& b) {
-                return a.right != b.right ? a.right < b.right : a.rank < b.rank;
-              });
+  if (l && r && merged) {
+    merges_.add(int32_t(*l), int32_t(*r), int32_t(*merged));
+  } else {
+    merges_.skip();
   }
-  added_ = {};
-}
-
-const ByteBpe::MergeOfLeft* ByteBpe::merge(int32_t left, int32_t right) const {
-  const MergeOfLeft* begin = merges_.data() + firstMerge_[size_t(left)];
-  const MergeOfLeft* end = merges_.data() + firstMerge_[size_t(left) + 1];
-  const MergeOfLeft* m =
-      std::lower_bound(begin, end, right, [](const MergeOfLeft& a, int32_t r) { return a.right < r; });
-  return m != end && m->right == right ? m : nullptr;
-}
-
-void ByteBpe::mergeShort(std::vector<int32_t>& symbols) const {
-  struct Pair {
-    uint32_t rank;
-    int32_t merged;
-  };
-  std::array<Pair, kShortWord> pairs;
-  const auto look = [&](size_t i) {
-    const MergeOfLeft* m = merge(symbols[i], symbols[i + 1]);
-    pairs[i] = m ? Pair{m->rank, m->merged} : Pair{kNoRank, -1};
-  };
-  size_t n = symbols.size();
-  for (size_t i = 0; i + 1 < n; ++i) look(i);
-  while (n > 1) {
-    size_t best = 0;
-    for (size_t i = 1; i + 1 < n; ++i) {
-      if (pairs[i].rank < pairs[best].rank) best = i;
-    }
-    if (pairs[best].rank == kNoRank) break;
-    symbols[best] = pairs[best].merged;
-    std::copy(symbols.begin() + ptrdiff_t(best) + 2, symbols.begin() + ptrdiff_t(n),
-              symbols.begin() + ptrdiff_t(best) + 1);
-    if (n > 2)
-      std::copy(pairs.begin() + ptrdiff_t(best) + 1, pairs.begin() + ptrdiff_t(n) - 1, pairs.begin() + ptrdiff_t(best));
-    --n;
-    if (best > 0) look(best - 1);
-    if (best + 1 < n) look(best);
-  }
-  symbols.resize(n);
-}
-
-void ByteBpe::mergeLong(std::vector<int32_t>& symbols) const {
-  std::vector<uint32_t> next;
-  mergePairs(symbols, next, [&](uint32_t begin, uint32_t middle, uint32_t) -> std::optional<PairMerge> {
-    const MergeOfLeft* m = merge(symbols[begin], symbols[middle]);
-    return m ? std::optional(PairMerge{m->rank, m->merged}) : std::nullopt;
-  });
-  size_t left = 0;
-  for (uint32_t i = 0; i < symbols.size(); i = next[i]) symbols[left++] = symbols[i];
-  symbols.resize(left);
 }
 
 void ByteBpe::encodeWord(std::string_view word, std::vector<int32_t>& symbols, std::vector<Token>& out) const {
-  if (pre_.wholeWords) {
+  if (wholeWords_) {
     if (const auto whole = vocabulary_.subword(word)) {
       out.push_back(*whole);
       return;
@@ -135,24 +91,8 @@ void ByteBpe::encodeWord(std::string_view word, std::vector<int32_t>& symbols, s
   for (const char c : word) {
     if (const int32_t token = byteToken_[uint8_t(c)]; token >= 0) symbols.push_back(token);
   }
-  if (symbols.size() <= kShortWord) {
-    mergeShort(symbols);
-  } else {
-    mergeLong(symbols);
-  }
+  merges_.apply(symbols);
   for (const int32_t s : symbols) out.push_back(Token(s));
-}
-
-void ByteBpe::encode(std::string_view text, bool, std::vector<Token>& out) const {
-  std::vector<CharClass> classes;
-  std::vector<size_t> ends;
-  splitWords(pre_, text, classes, ends);
-  std::vector<int32_t> symbols;
-  size_t begin = 0;
-  for (const size_t end : ends) {
-    encodeWord(text.substr(begin, end - begin), symbols, out);
-    begin = end;
-  }
 }
 
 }  // namespace lemma

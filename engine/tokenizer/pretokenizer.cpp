@@ -146,6 +146,33 @@ size_t casedLike(const Window& w, size_t i, int most, bool contractions) {
 size_t tekken(const Window& w, size_t i) { return casedLike(w, i, 1, false); }
 size_t gpt4o(const Window& w, size_t i) { return casedLike(w, i, 3, true); }
 
+// [\p{P}$+<=>^~|`]+
+size_t falconSigns(const Window& w, size_t i) {
+  return run(w, i, [&](size_t k) {
+    return w.at(k) == CharClass::punctuation || std::string_view("$+<=>^~|`").find(w.text[k]) != std::string_view::npos;
+  });
+}
+// [0-9][0-9][0-9]
+size_t threeDigits(const Window& w, size_t i) {
+  const auto digitAt = [&](size_t k) { return k < w.end && w.text[k] >= '0' && w.text[k] <= '9'; };
+  return digitAt(i) && digitAt(i + 1) && digitAt(i + 2) ? i + 3 : i;
+}
+
+// Qwen 3.5: llama3Like's with marks beside letters, one number at a time
+constexpr std::string_view kQwen35 =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*)"
+    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
+// Seed-Coder: llama3Like's, where signs end before a new line
+constexpr std::string_view kSeedCoder =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}\r\n]+)"
+    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
+// Kimi K2: gpt4o's without Chinese characters, which stand alone
+constexpr std::string_view kKimi = R"([\p{Han}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*)"
+                                   R"([\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?)"
+                                   R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+)"
+                                   R"([\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?)"
+                                   R"(|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+
 // \p{N}
 size_t eachNumber(const Window& w, size_t i) { return numbers(w, i, 1); }
 // \p{N}{1,3}
@@ -267,29 +294,66 @@ constexpr Pretokenizer kPretokenizers[] = {
     {.name = "phi-2", .stages = {gpt2}},
     {.name = "mpt", .stages = {gpt2}},
     {.name = "olmo", .stages = {gpt2}},
+    {.name = "jina-es", .stages = {gpt2}},
+    {.name = "jina-de", .stages = {gpt2}},
+    {.name = "jina-v1-en", .stages = {gpt2}},
+    {.name = "jina-v2-es", .stages = {gpt2}},
+    {.name = "jina-v2-de", .stages = {gpt2}},
+    {.name = "jina-v2-code", .stages = {gpt2}},
+    {.name = "roberta-bpe", .stages = {gpt2}},
+    {.name = "a.x-4.0", .stages = {gpt2}},
+    {.name = "exaone4", .stages = {gpt2}},
+    {.name = "gigachat", .stages = {gpt2}},
+    {.name = "granite-docling", .stages = {gpt2}},
+    {.name = "mellum", .stages = {gpt2}},
+    {.name = "falcon", .stages = {falconSigns, gpt2, threeDigits}},
     {.name = "smollm", .stages = {eachNumber, gpt2}},
     {.name = "starcoder", .stages = {eachNumber, gpt2}},
     {.name = "refact", .stages = {eachNumber, gpt2}},
     {.name = "command-r", .stages = {eachNumber, gpt2}},
     {.name = "codeshell", .stages = {eachNumber, gpt2}},
+    {.name = "exaone", .stages = {eachNumber, gpt2}},
+    {.name = "mellum2", .stages = {eachNumber, gpt2}},
+    {.name = "minerva-7b", .stages = {eachNumber, gpt2}},
     {.name = "llama-bpe", .stages = {llama3}, .wholeWords = true, .addBos = true},
     {.name = "llama3", .stages = {llama3}, .wholeWords = true, .addBos = true},
     {.name = "llama-v3", .stages = {llama3}, .wholeWords = true, .addBos = true},
     {.name = "falcon3", .stages = {llama3}, .wholeWords = true, .addBos = true},
+    {.name = "falcon-h1", .stages = {llama3}, .wholeWords = true, .addBos = true},
+    {.name = "lfm2", .stages = {llama3}, .wholeWords = true, .addBos = true},
+    {.name = "midm-2.0", .stages = {llama3}, .wholeWords = true, .addBos = true},
     {.name = "smaug-bpe", .stages = {llama3}},
     {.name = "dbrx", .stages = {llama3}},
+    {.name = "chatglm-bpe", .stages = {llama3}},
+    {.name = "glm4", .stages = {llama3}},
+    {.name = "glm5", .stages = {llama3}},
+    {.name = "pixtral", .stages = {llama3}, .wholeWords = true, .addBos = true},
     {.name = "qwen2", .stages = {qwen2}},
     {.name = "deepseek-r1-qwen", .stages = {qwen2}},
     {.name = "stablelm2", .stages = {qwen2}},
     {.name = "megrez", .stages = {qwen2}},
+    {.name = "f2llmv2", .stages = {qwen2}},
+    {.name = "kormo", .stages = {qwen2}},
+    {.name = "bailingmoe", .stages = {qwen2}},
+    {.name = "hunyuan", .stages = {qwen2}},
+    {.name = "grok-2", .stages = {qwen2}},
+    {.name = "solar-open", .stages = {qwen2}},
+    {.name = "seed-coder", .expression = kSeedCoder},
+    {.name = "qwen35", .expression = kQwen35},
+    {.name = "kimi-k2", .expression = kKimi},
     {.name = "deepseek-llm",
      .stages = {eachNewline, deepseekLlmLetters, deepseekLlmSigns, trailingSpaces, deepseekEastAsian, allNumbers}},
     {.name = "deepseek-coder", .stages = {eachNewline, spaceLetters, spacePunctuation, deepseekEastAsian, eachNumber}},
     {.name = "deepseek-v3", .stages = {threeNumbers, deepseekCjk, deepseek3}},
     {.name = "deepseek-r1", .stages = {threeNumbers, deepseekCjk, deepseek3}},
+    {.name = "hunyuan-dense", .stages = {threeNumbers, deepseekCjk, deepseek3}},
+    {.name = "joyai-llm", .stages = {threeNumbers, deepseekCjk, deepseek3}},
     {.name = "tekken", .stages = {tekken}, .wholeWords = true, .addBos = true},
     {.name = "gpt-4o", .stages = {gpt4o}},
+    {.name = "o200k", .stages = {gpt4o}},
     {.name = "llama4", .stages = {gpt4o}},
+    {.name = "kanana2", .stages = {gpt4o}},
+    {.name = "minimax-m2", .stages = {gpt4o}},
 };
 
 void splitStage(const Pretokenizer& pre, size_t stage, const Window& w, std::vector<size_t>& ends) {

@@ -1,6 +1,7 @@
 // Splits text into the words within which byte pairs are merged, as a model's training did. A pre-tokenizer is known
 // by the name that GGUF gives it and is a list of stages; each splits every piece that the stage before it left.
-// The published regular expressions are matched by hand-written scanners: linear time, whatever the text. Any thread.
+// The published regular expressions are matched by hand-written scanners, those of few models by Regex: linear time,
+// whatever the text. Any thread.
 #pragma once
 
 #include <array>
@@ -32,13 +33,14 @@ using SplitMatcher = size_t (*)(const SplitWindow& window, size_t i);
 struct Pretokenizer {
   std::string_view name;                 // the value of tokenizer.ggml.pre
   std::array<SplitMatcher, 6> stages{};  // ends at the first null
+  std::string_view expression{};         // in place of stages: the published expression, run by Regex
   bool wholeWords = false;               // a word that is a token is taken whole, without merges
   bool addBos = false;                   // where the file does not say
 };
 
 const Pretokenizer* pretokenizer(std::string_view name);  // null = unknown
 
-// Appends the end of each word of text, ascending; the last is text.size(). `classes` is scratch.
+// Appends the end of each word of text, ascending; the last is text.size(). `classes` is scratch. For rows of stages.
 void splitWords(const Pretokenizer& pre, std::string_view text, std::vector<CharClass>& classes,
                 std::vector<size_t>& ends);
 

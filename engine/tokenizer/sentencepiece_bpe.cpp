@@ -49,25 +49,20 @@ std::optional<uint8_t> byteOfToken(std::string_view text) {
 SentencePieceBpe::SentencePieceBpe(const Vocabulary& vocabulary, const std::vector<float>& scores,
                                    std::optional<Token> unknown, bool spacePrefix)
     : vocabulary_(vocabulary), unknown_(unknown), spacePrefix_(spacePrefix) {
-  byteToken_.fill(-1);
   priority_.reserve(scores.size());
   for (const float score : scores) priority_.push_back(descending(score));
   for (int32_t id = 0; id < vocabulary.size(); ++id) longest_ = std::max(longest_, vocabulary.piece(Token(id)).size());
 }
 
-void SentencePieceBpe::appendUnmerged(std::string_view text, std::vector<Token>& out) const {
-  const bool allBytes = std::all_of(text.begin(), text.end(), [&](char c) { return byteToken_[uint8_t(c)] >= 0; });
-  if (allBytes) {
-    for (const char c : text) out.push_back(Token(byteToken_[uint8_t(c)]));
-  } else if (unknown_) {
-    out.push_back(*unknown_);
-  }
+void SentencePieceBpe::appendUnmerged(std::string_view text, size_t first, std::vector<Token>& out) const {
+  if (bytes_.append(text, out) || !unknown_) return;
+  if (out.size() == first || out.back() != *unknown_) out.push_back(*unknown_);  // neighbours make one
 }
 
-void SentencePieceBpe::encode(std::string_view text, bool afterSpecial, std::vector<Token>& out) const {
+void SentencePieceBpe::encode(std::string_view text, bool, std::vector<Token>& out) const {
   std::string spaced;
   spaced.reserve(text.size() + 1);
-  if (spacePrefix_ && afterSpecial) spaced += ' ';
+  if (spacePrefix_) spaced += ' ';
   appendSpaceMarksDecoded(text, spaced);
 
   std::vector<uint32_t> starts;  // of each character, and the end
@@ -81,6 +76,7 @@ void SentencePieceBpe::encode(std::string_view text, bool afterSpecial, std::vec
   constexpr int32_t kUnmerged = -1;
   std::vector<int32_t> symbols(starts.size() - 1, kUnmerged);
   std::vector<uint32_t> next;
+  const size_t first = out.size();
   mergePairs(symbols, next, [&](uint32_t begin, uint32_t, uint32_t end) -> std::optional<PairMerge> {
     if (starts[end] - starts[begin] > longest_) return std::nullopt;
     const auto token = vocabulary_.subword(textOf(begin, end));
@@ -93,7 +89,7 @@ void SentencePieceBpe::encode(std::string_view text, bool afterSpecial, std::vec
     } else if (const auto token = vocabulary_.subword(textOf(i, next[i]))) {
       out.push_back(*token);
     } else {
-      appendUnmerged(textOf(i, next[i]), out);
+      appendUnmerged(textOf(i, next[i]), first, out);
     }
   }
 }

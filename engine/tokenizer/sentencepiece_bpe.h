@@ -2,12 +2,12 @@
 // the highest score first; what is no token then falls back to tokens of bytes, or to the unknown token.
 #pragma once
 
-#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "engine/tokenizer/byte_tokens.h"
 #include "engine/tokenizer/subword_model.h"
 #include "engine/tokenizer/vocabulary.h"
 
@@ -24,16 +24,16 @@ class SentencePieceBpe final : public SubwordModel {
   // not marks.
   SentencePieceBpe(const Vocabulary& vocabulary, const std::vector<float>& scores, std::optional<Token> unknown,
                    bool spacePrefix);
-  void setByte(uint8_t byte, Token token) { byteToken_[byte] = int32_t(token); }
+  void setByte(uint8_t byte, Token token) { bytes_.set(byte, token); }
 
-  void encode(std::string_view text, bool afterSpecial, std::vector<Token>& out) const override;
+  void encode(std::string_view text, bool opensInput, std::vector<Token>& out) const override;
 
  private:
-  void appendUnmerged(std::string_view text, std::vector<Token>& out) const;
+  void appendUnmerged(std::string_view text, size_t first, std::vector<Token>& out) const;
 
   const Vocabulary& vocabulary_;
   std::vector<uint32_t> priority_;  // by token: the order of scores, highest first
-  std::array<int32_t, 256> byteToken_;
+  ByteTokens bytes_;
   std::optional<Token> unknown_;
   bool spacePrefix_;
   size_t longest_ = 0;  // piece

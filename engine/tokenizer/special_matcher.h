@@ -4,32 +4,39 @@
 
 #include <bitset>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/api/types.h"
-#include "engine/tokenizer/vocabulary.h"
 
 namespace lemma {
+
+// A token and how it is written.
+struct WrittenToken {
+  std::string text;
+  Token token{};
+  bool stripLeft = false, stripRight = false;  // it takes the white space beside it
+  bool wholeWord = false;                      // not found within a word
+};
 
 class SpecialMatcher {
  public:
   static constexpr size_t kLongest = 256;  // bytes; longer tokens are never found in text
 
-  // `vocabulary` must outlive it.
-  SpecialMatcher(const Vocabulary& vocabulary, std::vector<Token> tokens);
+  explicit SpecialMatcher(std::vector<WrittenToken> tokens);
 
   struct Match {
-    size_t begin, end;
+    size_t begin, end;   // of the token itself
+    size_t first, last;  // with the white space it takes; first >= from
     Token token;
   };
   std::optional<Match> find(std::string_view text, size_t from) const;
 
  private:
-  std::optional<Match> longestAt(std::string_view text, size_t at) const;
+  std::optional<Match> longestAt(std::string_view text, size_t at, const WrittenToken*& found) const;
 
-  const Vocabulary& vocabulary_;
-  std::vector<Token> tokens_;  // by their bytes, ascending
+  std::vector<WrittenToken> tokens_;  // by their text, ascending
   std::bitset<256> firstBytes_;
 };
 

@@ -1,4 +1,5 @@
-// How text without special tokens becomes tokens: byte-level BPE or SentencePiece BPE. Immutable, any thread.
+// How text without special tokens becomes tokens: normalizer, words, and the model's way to cut a word. Immutable, any
+// thread.
 #pragma once
 
 #include <string_view>
@@ -11,8 +12,9 @@ namespace lemma {
 class SubwordModel {
  public:
   virtual ~SubwordModel() = default;
-  // Appends the tokens of text. `afterSpecial`: the text opens the input or follows a special token.
-  virtual void encode(std::string_view text, bool afterSpecial, std::vector<Token>& out) const = 0;
+  // Appends the tokens of a stretch of text that ends, or is cut off by a token that was written out, at both sides.
+  // `opensInput`: nothing stands before it.
+  virtual void encode(std::string_view text, bool opensInput, std::vector<Token>& out) const = 0;
 };
 
 }  // namespace lemma

@@ -4,6 +4,12 @@
 
 namespace lemma {
 
+Result<std::unique_ptr<Tokenizer>> Tokenizer::of(const ModelFile& file) {
+  if (file.ggufVersion > 0) return fromGguf(file.header);
+  if (!file.tokenizer.tokenizer.empty()) return fromJson(file.tokenizer);
+  return fail(Err::notFound, "the folder holds no tokenizer.json, by which its model reads and writes text");
+}
+
 std::vector<Token> Tokenizer::encode(std::string_view text, bool parseSpecial) const {
   const SpecialMatcher& matcher = parseSpecial ? *addedAndControl_ : *added_;
   return encodeAround(text, [&](size_t at) { return matcher.find(text, at); });
@@ -25,18 +31,13 @@ std::vector<Token> Tokenizer::encode(std::string_view text, std::span<const Text
 template <class Find>
 std::vector<Token> Tokenizer::encodeAround(std::string_view text, Find find) const {
   std::vector<Token> out;
-  bool afterSpecial = true;
   for (size_t at = 0; at < text.size();) {
     const auto match = find(at);
-    const size_t end = match ? match->begin : text.size();
-    if (end > at) {
-      model_->encode(text.substr(at, end - at), afterSpecial, out);
-      afterSpecial = false;
-    }
+    const size_t end = match ? match->first : text.size();
+    if (end > at) model_->encode(text.substr(at, end - at), at == 0, out);
     if (!match) break;
     out.push_back(match->token);
-    afterSpecial = true;
-    at = match->end;
+    at = match->last;
   }
   return out;
 }

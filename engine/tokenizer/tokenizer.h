@@ -11,24 +11,26 @@
 #include <vector>
 
 #include "engine/api/types.h"
-#include "engine/model_file/model_header.h"
+#include "engine/model_file/model_file.h"
 #include "engine/tokenizer/special_matcher.h"
 #include "engine/tokenizer/subword_model.h"
+#include "engine/tokenizer/text_range.h"
 #include "engine/tokenizer/vocabulary.h"
 #include "kernels/api/result.h"
 
 namespace lemma {
 
-// Bytes [begin, end) of a text.
-struct TextRange {
-  size_t begin = 0, end = 0;
-};
-
 class Tokenizer {
  public:
+  // Of a model in whatever format; notFound where it has none.
+  static Result<std::unique_ptr<Tokenizer>> of(const ModelFile& file);
+
   // Copies what it needs: the header's bytes may go away afterwards. notFound where the file has no tokenizer,
   // unsupported for a tokenizer or pre-tokenizer this build does not know, badValue for a broken one.
   static Result<std::unique_ptr<Tokenizer>> fromGguf(const ModelHeader& header);
+
+  // From the texts of a Hugging Face folder; copies what it needs. The same errors, and tooLarge beyond a limit.
+  static Result<std::unique_ptr<Tokenizer>> fromJson(const TokenizerFiles& files);
 
   // Adds no bos. Added tokens that are not control tokens (<think> of some models) are found in any text; control
   // tokens only with parseSpecial.
@@ -49,13 +51,15 @@ class Tokenizer {
   int size() const { return vocabulary_.size(); }
   std::optional<Token> bos() const { return special_.bos; }
   std::optional<Token> eos() const { return special_.eos; }
+  std::optional<Token> pad() const { return special_.pad; }
+  std::optional<Token> unknown() const { return special_.unknown; }
   bool addBos() const { return special_.addBos; }  // the model wants bos before a text without template
   bool addEos() const { return special_.addEos; }
 
  private:
   friend class TokenizerBuilder;
   struct Special {
-    std::optional<Token> bos, eos, unknown;
+    std::optional<Token> bos, eos, pad, unknown;
     bool addBos = false, addEos = false;
     bool spacePrefix = false;  // SentencePiece: text begins with a space that is not there
   };

@@ -47,16 +47,18 @@ void TokenizerBuilder::findEnds() {
 std::unique_ptr<Tokenizer> TokenizerBuilder::build() {
   Tokenizer& t = *tokenizer_;
   std::sort(t.ends_.begin(), t.ends_.end());
-  std::vector<Token> added, all;
-  for (int32_t id = 0; id < t.size(); ++id) {
-    const TokenKind kind = t.vocabulary_.kind(Token(id));
-    if (kind == TokenKind::userDefined) added.push_back(Token(id));
-    if (kind == TokenKind::userDefined || kind == TokenKind::control || kind == TokenKind::unknown) {
-      all.push_back(Token(id));
+  if (!written_) {
+    written_.emplace();
+    for (int32_t id = 0; id < t.size(); ++id) {
+      const TokenKind kind = t.vocabulary_.kind(Token(id));
+      if (kind != TokenKind::userDefined && kind != TokenKind::control && kind != TokenKind::unknown) continue;
+      written_->push_back({.text = std::string(t.piece(Token(id))), .token = Token(id)});
     }
   }
-  t.added_.emplace(t.vocabulary_, std::move(added));
-  t.addedAndControl_.emplace(t.vocabulary_, std::move(all));
+  std::vector<WrittenToken> added = *written_;
+  std::erase_if(added, [&](const WrittenToken& w) { return t.isControl(w.token); });
+  t.added_.emplace(std::move(added));
+  t.addedAndControl_.emplace(std::move(*written_));
   return std::move(tokenizer_);
 }
 

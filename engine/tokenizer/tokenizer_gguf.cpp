@@ -3,14 +3,17 @@
 
 #include "engine/tokenizer/byte_bpe.h"
 #include "engine/tokenizer/sentencepiece_bpe.h"
+#include "engine/tokenizer/text_pipeline.h"
 #include "engine/tokenizer/tokenizer_builder.h"
+#include "engine/tokenizer/unigram.h"
 
 namespace lemma {
 namespace {
 
 constexpr std::string_view kModel = "tokenizer.ggml.model", kPre = "tokenizer.ggml.pre",
                            kTokens = "tokenizer.ggml.tokens", kTypes = "tokenizer.ggml.token_type",
-                           kScores = "tokenizer.ggml.scores", kMerges = "tokenizer.ggml.merges";
+                           kScores = "tokenizer.ggml.scores", kMerges = "tokenizer.ggml.merges",
+                           kCharsMap = "tokenizer.ggml.precompiled_charsmap";
 
 std::string the(std::string_view key) { return "the key " + quotedName(key); }
 
@@ -59,7 +62,8 @@ class Reader {
   Result<std::unique_ptr<Tokenizer>> read() {
     LEMMA_TRY(model, header_.str(kModel));
     if (model == "no_vocab" || model == "none") return fail(Err::notFound, "the file holds no tokenizer");
-    const bool sentencePiece = model == "llama";
+    const bool unigram = model == "t5" || model == "unigram";
+    const bool sentencePiece = model == "llama" || unigram;
     if (!sentencePiece && model != "gpt2") {
       return fail(Err::unsupported, "the tokenizer model " + quotedName(model) + " is not supported");
     }
@@ -67,7 +71,7 @@ class Reader {
     LEMMA_CHECK(readSpecial());
     builder_.findEnds();
     builder_.vocabulary().index();
-    LEMMA_CHECK(sentencePiece ? readSentencePiece() : readByteBpe());
+    LEMMA_CHECK(unigram ? readUnigram() : sentencePiece ? readSentencePiece() : readByteBpe());
     return builder_.build();
   }
 
@@ -113,9 +117,11 @@ class Reader {
     LEMMA_TRY(bos, tokenOf(header_, "tokenizer.ggml.bos_token_id", size));
     LEMMA_TRY(eos, tokenOf(header_, "tokenizer.ggml.eos_token_id", size));
     LEMMA_TRY(unknown, tokenOf(header_, "tokenizer.ggml.unknown_token_id", size));
+    LEMMA_TRY(pad, tokenOf(header_, "tokenizer.ggml.padding_token_id", size));
     special.bos = bos;
     special.eos = eos;
     special.unknown = unknown;
+    special.pad = pad;
     for (const std::string_view key : {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
       LEMMA_TRY(end, tokenOf(header_, key, size));
       if (end) builder_.addEnd(*end);
@@ -123,9 +129,9 @@ class Reader {
     return {};
   }
 
-  Result<void> readAddBosEos(bool addBos) {
+  Result<void> readAddBosEos(bool addBos, bool addEos = false) {
     LEMMA_TRY(bos, header_.flagOr("tokenizer.ggml.add_bos_token", addBos));
-    LEMMA_TRY(eos, header_.flagOr("tokenizer.ggml.add_eos_token", false));
+    LEMMA_TRY(eos, header_.flagOr("tokenizer.ggml.add_eos_token", addEos));
     builder_.special().addBos = bos && builder_.special().bos;
     builder_.special().addEos = eos && builder_.special().eos;
     return {};
@@ -137,7 +143,7 @@ class Reader {
     if (!pre) return fail(Err::unsupported, "the pre-tokenizer " + quotedName(preName) + " is not supported");
     LEMMA_CHECK(readAddBosEos(pre->addBos));
     LEMMA_TRY(merges, stringArray(header_, kMerges));
-    auto bpe = std::make_unique<ByteBpe>(builder_.vocabulary(), *pre);
+    auto bpe = std::make_unique<ByteBpe>(builder_.vocabulary(), pre->wholeWords);
     size_t entry = 0;
     for (const std::string_view merge : merges) {
       ++entry;
@@ -148,23 +154,58 @@ class Reader {
       bpe->addMerge(merge.substr(0, space), merge.substr(space + 1));
     }
     bpe->index();
-    builder_.setModel(std::move(bpe));
+    auto model = std::make_unique<TextPipeline>(std::move(bpe));
+    model->add(splitByPretokenizer(*pre));
+    builder_.setModel(std::move(model));
     return {};
   }
 
-  Result<void> readSentencePiece() {
+  // What both kinds of SentencePiece models share: special tokens by their usual texts, the scores.
+  Result<std::vector<float>> readPieces(bool addBos, bool addEos) {
     auto& special = builder_.special();
     const Vocabulary& vocabulary = builder_.vocabulary();
     if (!special.bos) special.bos = vocabulary.find("<s>");
     if (!special.eos) special.eos = vocabulary.find("</s>");
     if (!special.unknown) special.unknown = vocabulary.find("<unk>");
-    LEMMA_CHECK(readAddBosEos(true));
+    LEMMA_CHECK(readAddBosEos(addBos, addEos));
     LEMMA_TRY(spacePrefix, header_.flagOr("tokenizer.ggml.add_space_prefix", true));
     special.spacePrefix = spacePrefix;
     LEMMA_TRY(scores, perToken(header_, kScores, size_t(vocabulary.size()), &GgufValue::asF32Array));
     scores.resize(size_t(vocabulary.size()));
-    auto model = std::make_unique<SentencePieceBpe>(vocabulary, scores, special.unknown, spacePrefix);
+    return scores;
+  }
+
+  Result<void> readSentencePiece() {
+    LEMMA_TRY(scores, readPieces(true, false));
+    const auto& special = builder_.special();
+    auto model =
+        std::make_unique<SentencePieceBpe>(builder_.vocabulary(), scores, special.unknown, special.spacePrefix);
     for (const auto& [byte, token] : bytes_) model->setByte(byte, token);
+    builder_.setModel(std::move(model));
+    return {};
+  }
+
+  Result<void> readUnigram() {
+    LEMMA_TRY(scores, readPieces(false, true));
+    const auto& special = builder_.special();
+    ByteTokens bytes;
+    for (const auto& [byte, token] : bytes_) bytes.set(byte, token);
+    LEMMA_TRY(words, Unigram::make(builder_.vocabulary(), {scores.begin(), scores.end()}, special.unknown, bytes));
+    auto model = std::make_unique<TextPipeline>(std::move(words));
+    if (const GgufValue* value = header_.find(kCharsMap)) {
+      const auto numbers = value->asI32Array();
+      if (!numbers) return fail(Err::badValue, the(kCharsMap) + " is not an array of bytes");
+      std::string map;
+      for (const int32_t n : *numbers) map += char(n);
+      if (!map.empty()) {
+        LEMMA_TRY(parsed, CharsMap::parse(the(kCharsMap), map));
+        model->add(mapLongest(std::move(parsed)));
+      }
+    }
+    model->add(replaceText("\u2581", " "));  // to the format a space and its mark are one
+    LEMMA_TRY(noExtra, header_.flagOr("tokenizer.ggml.remove_extra_whitespaces", false));
+    if (noExtra) model->add(withoutExtraSpaces());
+    if (special.spacePrefix) model->add(prependText(" "));
     builder_.setModel(std::move(model));
     return {};
   }

@@ -6,15 +6,39 @@
 namespace lemma {
 namespace {
 
-CharClass search(uint32_t codePoint) {
-  const uint32_t* end = kCharClassRuns + kCharClassRunCount;
-  const uint32_t* after = std::upper_bound(kCharClassRuns, end, (codePoint << 4) | 15);
-  return CharClass(after[-1] & 15);  // the first run starts at U+0000
+CharClass classOf(uint32_t codePoint, Category category) {
+  if ((codePoint >= 0x09 && codePoint <= 0x0d) || codePoint == 0x85) return CharClass::space;
+  if (category <= Category::Lo) return CharClass(category);
+  if (category <= Category::Me) return CharClass::mark;
+  if (category <= Category::No) return CharClass::number;
+  if (category <= Category::Po) return CharClass::punctuation;
+  if (category <= Category::So) return CharClass::symbol;
+  return category <= Category::Zp ? CharClass::space : CharClass::other;
 }
+
+CharClass search(uint32_t codePoint) { return classOf(codePoint, category(codePoint)); }
 
 }  // namespace
 
-CharClass charClass(uint32_t codePoint) { return codePoint > 0x10ffff ? CharClass::other : search(codePoint); }
+Category category(uint32_t codePoint) {
+  if (codePoint > 0x10ffff) return Category::Cn;
+  const uint32_t* after = std::upper_bound(kCategoryRuns, kCategoryRuns + kCategoryRunCount, (codePoint << 5) | 31);
+  return Category(after[-1] & 31);  // the first run starts at U+0000
+}
+
+CharClass charClass(uint32_t codePoint) { return search(codePoint); }
+
+void appendUtf8(uint32_t c, std::string& out) {
+  if (c < 0x80) {
+    out += char(c);
+  } else if (c < 0x800) {
+    out += {char(0xc0 | (c >> 6)), char(0x80 | (c & 63))};
+  } else if (c < 0x10000) {
+    out += {char(0xe0 | (c >> 12)), char(0x80 | ((c >> 6) & 63)), char(0x80 | (c & 63))};
+  } else {
+    out += {char(0xf0 | (c >> 18)), char(0x80 | ((c >> 12) & 63)), char(0x80 | ((c >> 6) & 63)), char(0x80 | (c & 63))};
+  }
+}
 
 CodePoint decodeUtf8(std::string_view text, size_t at) {
   constexpr CodePoint kInvalid{0xfffd, 1};

@@ -1,39 +1,43 @@
 #!/usr/bin/env python3
-"""Writes engine/tokenizer/unicode_categories.cpp: the general categories that pre-tokenizers ask for, as runs.
+"""Writes engine/tokenizer/unicode_categories.cpp: the general category of every code point, and the Han script, as runs.
 
-Only Python's own unicodedata is used (Python 3.11: Unicode 14.0). Run from the repository root:
-    python3 resources/unicode/make_categories.py
+Categories are those of Python's own unicodedata (Python 3.11: Unicode 14.0); scripts are those of the `regex` module
+from PyPI (Apache-2.0), which nothing else needs. Run from the repository root:
+    python3 -m venv /tmp/v && /tmp/v/bin/pip install regex && /tmp/v/bin/python resources/unicode/make_categories.py
 """
 import pathlib
 import unicodedata
 
-WHITE_SPACE = {*range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000}
-LETTERS = {"Lu": "upper", "Ll": "lower", "Lt": "title", "Lm": "modifier", "Lo": "letter"}
-FIRSTS = {"M": "mark", "N": "number", "P": "punctuation", "S": "symbol"}
-ORDER = ["upper", "lower", "title", "modifier", "letter", "mark", "number", "punctuation", "symbol", "space", "other"]
+import regex
+
+ORDER = ["Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po",
+         "Sm", "Sc", "Sk", "So", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Cn"]
 
 
-def char_class(code):
-    if code in WHITE_SPACE:
-        return "space"
-    category = unicodedata.category(chr(code))
-    return LETTERS.get(category) or FIRSTS.get(category[0]) or "other"
-
-
-def main():
-    runs = []
-    for code in range(0x110000):
-        name = char_class(code)
-        if not runs or runs[-1][1] != name:
-            runs.append((code, name))
-    words = [f"0x{(code << 4) | ORDER.index(name):x}" for code, name in runs]
+def lines_of(words):
     lines, line = [], "   "
     for word in words:
         if len(line) + len(word) + 2 > 120:
             lines.append(line)
             line = "   "
         line += f" {word},"
-    lines.append(line)
+    return "\n".join(lines + [line])
+
+
+def main():
+    runs = []
+    for code in range(0x110000):
+        name = unicodedata.category(chr(code))
+        if not runs or runs[-1][1] != name:
+            runs.append((code, name))
+    han, start = [], None
+    for code in range(0x110001):
+        inside = code < 0x110000 and regex.match(r"\p{Han}", chr(code)) and unicodedata.category(chr(code)) != "Cn"
+        if inside and start is None:
+            start = code
+        elif not inside and start is not None:
+            han.append((start, code - 1))
+            start = None
     out = pathlib.Path(__file__).parents[2] / "engine/tokenizer/unicode_categories.cpp"
     out.write_text(
         "// Written by resources/unicode/make_categories.py from Python's unicodedata "
@@ -41,9 +45,13 @@ def main():
         '#include "engine/tokenizer/unicode_class.h"\n\n'
         "namespace lemma {\n\n"
         "// clang-format off\n"
-        f"const uint32_t kCharClassRuns[{len(runs)}] = {{\n" + "\n".join(lines) + "\n};\n"
+        f"const uint32_t kCategoryRuns[{len(runs)}] = {{\n"
+        + lines_of(f"0x{(code << 5) | ORDER.index(name):x}" for code, name in runs) + "\n};\n"
+        f"const CodeRange kHanRanges[{len(han)}] = {{\n"
+        + lines_of(f"{{0x{a:x}, 0x{b:x}}}" for a, b in han) + "\n};\n"
         "// clang-format on\n"
-        f"const size_t kCharClassRunCount = {len(runs)};\n\n"
+        f"const size_t kCategoryRunCount = {len(runs)};\n"
+        f"const size_t kHanRangeCount = {len(han)};\n\n"
         "}  // namespace lemma\n")
 
 

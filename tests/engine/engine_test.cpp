@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "engine/model.h"
+#include "engine/tokenizer/tokenizer.h"
 #include "tests/support/tiny_model.h"
 
 namespace lemma {
@@ -254,6 +255,66 @@ TEST_F(EngineTest, aModelThatThinksByItselfIsTold) {
   EXPECT_FALSE(a.think.empty());
   EXPECT_FALSE(a.answer.empty());
   EXPECT_EQ(a.think.find("Let me think"), std::string::npos) << "it needs no leading";
+}
+
+// Vocabularies hold <think> for models that were never trained to use it.
+TEST_F(EngineTest, tagsInTheVocabularyAloneDoNotMakeAModelThink) {
+  Engine engine;
+  load(engine, {.thinkTokens = true});
+  ASSERT_TRUE(engine.model()->tokenizer()->find("<think>"));
+  EXPECT_FALSE(engine.model()->info().thinksByItself);
+  ChatRequest r = request("Hello");
+  r.think = {.kind = ThinkBudget::Kind::tokens, .tokens = 12};
+  EXPECT_EQ(run(engine, r).think.find("Let me think"), 0u) << "it is led";
+}
+
+// Qwen 3's template puts an empty thought where it is told not to think: one is enough.
+TEST_F(EngineTest, anEmptyThoughtOfTheTemplateIsNotPutTwice) {
+  const std::string chat = TinyModelOptions().chatTemplate;
+  Engine bare, emptied;
+  load(bare, {.thinks = true});
+  const auto without = bare.countTokens(request("Hello"));
+  load(emptied,
+       {.thinks = true, .chatTemplate = chat + "{% if not enable_thinking %}<think>\n\n</think>\n\n{% endif %}"});
+  const auto with = emptied.countTokens(request("Hello"));
+  ASSERT_TRUE(without && with);
+  EXPECT_EQ(*with, *without) << "the scaffold's or the template's";
+}
+
+TEST_F(EngineTest, aTemplateThatCannotBeUsedIsReplacedAndSaid) {
+  const std::string kBombs[] = {
+      "{% if %}",
+      "{% for m in messages %}",
+      "{{ raise_exception('Never.') }}",
+      "{{ nothing.at.all }}",
+      "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+      "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+      "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+      "{{ range(1000000000) | list }}"};
+  Engine engine;
+  load(engine);
+  const std::string wanted = run(engine, request("Hello")).answer;
+  for (const std::string& bomb : kBombs) {
+    SCOPED_TRACE(bomb);
+    const auto info = engine.load({.path = path({.chatTemplate = bomb}), .backend = "reference"});
+    ASSERT_TRUE(info) << info.error().what;
+    EXPECT_NE(info->templateNotice.find("line 1"), std::string::npos) << info->templateNotice;
+    EXPECT_NE(info->templateNotice.find("ChatML"), std::string::npos) << info->templateNotice;
+    EXPECT_EQ(run(engine, request("Hello")).answer, wanted);
+  }
+}
+
+TEST_F(EngineTest, aTemplateThatRefusesAConversationFailsItAndTheBuiltInOneDoesNot) {
+  Engine engine;
+  load(engine, {.chatTemplate = "{% if messages | length > 1 %}{{ raise_exception('One question only.') }}{% endif %}"
+                                "{{ messages[0]['content'] }}"});
+  ChatRequest r = request("Hello");
+  EXPECT_EQ(run(engine, r).error, "");
+  r.turns.insert(r.turns.begin(), {{"user", "Hi"}, {"assistant", "Hi"}});
+  EXPECT_NE(run(engine, r).error.find("One question only."), std::string::npos);
+  r.builtinTemplate = true;
+  const Answer a = run(engine, r);
+  EXPECT_TRUE(a.finished) << a.error;
 }
 
 TEST_F(EngineTest, stopStringsEndTheAnswerBeforeThem) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the gguf, safetensors and tokenizer fuzz targets into tests/fuzz/corpus. Run it after changing a format."""
+"""Writes the seeds of the gguf, safetensors and tokenizer fuzz targets into tests/fuzz/corpus. Run it after changing a
+format."""
 import json
 import pathlib
 import struct
@@ -93,7 +94,21 @@ def tokenizer_seeds():
     save("tokenizer", "sentencepiece", struct.pack("<H", len(text_bytes)) + text_bytes + gguf(sentencepiece))
 
 
+def tokenizer_json_seeds():
+    wanted = ["byte level", "llama 3", "o200k", "split removed, inverted", "words and looks", "nfkc", "replace by regex",
+              "whitespace", "gemma", "metaspace first", "unigram, bytes", "t5"]
+    text_bytes = "Hello, World! e\u0301 123 \u4f60\u597d \U0001f600 <s>x</s> <tool>\n\n a".encode()
+    for line in (HERE.parent.parent / "goldens" / "tokenizers.jsonl").read_text(encoding="utf-8").splitlines():
+        form = json.loads(line)
+        if form["name"] not in wanted:
+            continue
+        raw = json.dumps(form["json"], ensure_ascii=False, separators=(",", ":")).encode()
+        save("tokenizer_json", form["name"].replace(",", "").replace(" ", "-"),
+             struct.pack("<H", len(text_bytes)) + text_bytes + raw)
+
+
 if __name__ == "__main__":
     gguf_seeds()
     safetensors_seeds()
     tokenizer_seeds()
+    tokenizer_json_seeds()

@@ -28,6 +28,8 @@ CASED = (r"\u0041-\u005a\u0061-\u007a\u00b5\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u01
          r"\ua771-\ua787\ua78b-\ua78e\uab70-\uabbf\ufb00-\ufb06\ufb13-\ufb17\uff21-\uff3a\uff41-\uff5a"
          r"\U00010400-\U0001044f\U000104b0-\U000104d3\U000104d8-\U000104fb\U00010c80-\U00010cb2\U00010cc0-\U00010cf2"
          r"\U000118a0-\U000118df\U0001e900-\U0001e943")
+NOT_HAN = r"&&[^\p{Han}]"
+KIMI_A, KIMI_B = A[:-1] + NOT_HAN + "]", B[:-1] + NOT_HAN + "]"
 EAST_ASIAN = r"[一-龥ࠀ-一가-퟿]+"
 EXPRESSIONS = {
     "gpt-2": [GPT2],
@@ -40,6 +42,13 @@ EXPRESSIONS = {
                     r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"
                     r"| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"],
     "tekken": [rf"{LEAD}{A}*{B}+|{LEAD}{A}+{B}*|\p{{N}}{TAIL}"],
+    "falcon": [r"[\p{P}\$\+<=>\^~\|`]+", GPT2, r"[0-9][0-9][0-9]"],
+    "glm4": [LLAMA3],
+    "qwen35": [r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*"
+               r"|\s*[\r\n]+|\s+(?!\S)|\s+"],
+    "seed-coder": [LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}").replace(r"[^\s\p{L}\p{N}]+[\r\n]*", r"[^\s\p{L}\p{N}\r\n]+")],
+    "kimi-k2": [rf"(?V1)[\p{{Han}}]+|{LEAD}{KIMI_A}*{KIMI_B}+{SHORT}|{LEAD}{KIMI_A}+{KIMI_B}*{SHORT}|\p{{N}}{{1,3}}"
+                + TAIL.replace("/", "")],
     "gpt-4o": [rf"{LEAD}{A}*{B}+{SHORT}|{LEAD}{A}+{B}*{SHORT}|\p{{N}}{{1,3}}{TAIL}"],
 }
 # Characters of every class that an expression tells apart, all in Unicode 14 and of an unchanged category since.
@@ -77,7 +86,7 @@ def main():
     with out.open("w", encoding="utf-8") as file:
         for pre, expressions in EXPRESSIONS.items():
             stages = [e.replace(r"\s", r"\p{White_Space}").replace(r"\S", r"\P{White_Space}") for e in expressions]
-            for _ in range(400):
+            for _ in range(250):
                 text = random_text(rng)
                 words = split(text, stages)
                 assert "".join(words) == text

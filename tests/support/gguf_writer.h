@@ -78,6 +78,7 @@ class GgufWriter {
   }
   GgufWriter& i32s(std::string_view key, const std::vector<int32_t>& v) { return numbers(key, GgufType::i32, v); }
   GgufWriter& u32s(std::string_view key, const std::vector<uint32_t>& v) { return numbers(key, GgufType::u32, v); }
+  GgufWriter& u8s(std::string_view key, const std::vector<uint8_t>& v) { return numbers(key, GgufType::u8, v); }
   GgufWriter& f32s(std::string_view key, const std::vector<float>& v) { return numbers(key, GgufType::f32, v); }
   GgufWriter& alignment(uint32_t v) {
     alignment_ = v;

@@ -2,10 +2,7 @@
 // cases of llama.cpp and strings of every script, decoding of DeepSeek R1's ids, the default model.
 #include <gtest/gtest.h>
 
-#include <cstdio>
-#include <map>
-#include <nlohmann/json.hpp>
-#include <sstream>
+#include <algorithm>
 
 #include "engine/gguf/gguf.h"
 #include "engine/model_file/model_file.h"
@@ -13,65 +10,16 @@
 #include "engine/tokenizer/tokenizer.h"
 #include "tests/support/default_model.h"
 #include "tests/support/goldens.h"
+#include "tests/tokenizer/reference.h"
 
 namespace lemma {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using test::expectReference, test::lines, test::numbers, test::strings, test::tokens, test::unpacked;
 
-fs::path folder() { return test::goldens() / "tokenizers"; }
-
-// What `xz -dc` makes of a file; empty where xz is missing.
-std::vector<std::byte> unpacked(const fs::path& path) {
-  std::vector<std::byte> out;
-  FILE* pipe = ::popen(("xz -dc '" + path.string() + "' 2>/dev/null").c_str(), "r");
-  if (!pipe) return out;
-  std::byte buffer[1 << 16];
-  for (size_t n; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) out.insert(out.end(), buffer, buffer + n);
-  ::pclose(pipe);
-  return out;
-}
-
-std::vector<json> lines(const fs::path& path) {
-  std::vector<json> out;
-  std::istringstream in(test::readText(path));
-  for (std::string line; std::getline(in, line);) {
-    if (!line.empty()) out.push_back(json::parse(line));
-  }
-  return out;
-}
-
-std::map<int, std::string> strings() {
-  std::map<int, std::string> out;
-  for (const json& line : lines(folder() / "strings.jsonl")) out[line["id"]] = line["text"];
-  return out;
-}
-
-std::vector<int> numbers(const std::vector<Token>& tokens) {
-  std::vector<int> out;
-  for (const Token t : tokens) out.push_back(int(t));
-  return out;
-}
-
-std::vector<Token> tokens(const json& ids) {
-  std::vector<Token> out;
-  for (const json& id : ids) out.push_back(Token(id.get<int>()));
-  return out;
-}
-
-// Every string of a reference file, with special tokens parsed and not.
-void expectReference(const Tokenizer& tokenizer, const fs::path& reference) {
-  const auto text = strings();
-  const auto expected = lines(reference);
-  ASSERT_GE(expected.size(), 150u);
-  for (const json& line : expected) {
-    const std::string& input = text.at(line["id"]);
-    EXPECT_EQ(json(numbers(tokenizer.encode(input, true))), line["ids"]) << line["id"] << ": " << input;
-    const json& plain = line.contains("ids_no_special") ? line["ids_no_special"] : line["ids"];
-    EXPECT_EQ(json(numbers(tokenizer.encode(input, false))), plain) << line["id"] << " plain: " << input;
-  }
-}
+fs::path folder() { return test::tokenizerGoldens(); }
 
 class VocabularyFile : public testing::TestWithParam<const char*> {
  protected:
@@ -168,6 +116,32 @@ TEST(DefaultModel, strings) {
   expectReference(**tokenizer, reference);
   EXPECT_TRUE((*tokenizer)->isEndOfGeneration(*(*tokenizer)->find("<|im_end|>")));
   EXPECT_FALSE((*tokenizer)->addBos());
+}
+
+// One vocabulary under each name of a pre-tokenizer, as llama.cpp splits for it (make_pre_names.py).
+TEST(PretokenizerNames, idsOfOneVocabulary) {
+  const fs::path vocabulary = folder() / "ggml-vocab-llama-bpe.gguf.xz";
+  LEMMA_NEED_GOLDENS(vocabulary);
+  const std::vector<std::byte> bytes = unpacked(vocabulary);
+  if (bytes.empty()) GTEST_SKIP() << "xz is not installed";
+  auto header = parseGguf(bytes, bytes.size());
+  ASSERT_TRUE(header) << header.error().what;
+  std::erase_if(header->kv, [](const auto& kv) { return kv.first == "tokenizer.ggml.add_bos_token"; });
+  const auto pre = std::ranges::find(header->kv, "tokenizer.ggml.pre", &std::pair<std::string, GgufValue>::first);
+  ASSERT_NE(pre, header->kv.end());
+  const auto names = lines(fs::path(LEMMA_TESTS_DIR) / "goldens" / "pre_names.jsonl");
+  EXPECT_GE(names.size(), 55u);
+  for (const json& name : names) {
+    SCOPED_TRACE(name["pre"]);
+    pre->second = GgufValue::of(std::string_view(name["pre"].get_ref<const std::string&>()));
+    ASSERT_TRUE(header->indexKeys());
+    const auto t = Tokenizer::fromGguf(*header);
+    ASSERT_TRUE(t) << t.error().what;
+    EXPECT_EQ((*t)->addBos(), name["add_bos"]);
+    for (const json& one : name["cases"]) {
+      EXPECT_EQ(json(numbers((*t)->encode(one[0].get<std::string>(), false))), one[1]) << one[0];
+    }
+  }
 }
 
 }  // namespace

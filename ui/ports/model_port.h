@@ -39,7 +39,7 @@ class ModelPort : public QObject {
   virtual qint64 bytesTotal() const = 0;
 
   // Missing and Failed: one sentence, what happened to which file and what to do next; and what a person who
-  // asks for details gets (may be empty).
+  // asks for details gets (may be empty). Ready: what is not as it should be with the model in use, mostly empty.
   virtual QString problem() const = 0;
   virtual QString problemDetails() const = 0;
 

@@ -31,7 +31,7 @@ Result<Imatrix> gather(const ImatrixOptions& o) {
   load.batch = std::min(load.batch, kMostRows);
   load.observer = &collector;
   LEMMA_TRY(model, Model::load(load, {}, interrupt.token()));
-  if (!model->tokenizer()) return fail(Err::unsupported, load.path + " has no tokenizer.");
+  if (!model->tokenizer()) return fail(Err::unsupported, load.path + ": " + model->withoutTokenizer() + ".");
   if (model->info().activeParameters < model->info().parameters) {
     std::fprintf(stderr, "The matrices of experts are left out: quantize will count all their columns the same.\n");
   }

@@ -11,6 +11,7 @@
 #include "app/cli/output.h"
 #include "engine/model_file/model_file.h"
 #include "engine/model_file/parameter_count.h"
+#include "engine/tokenizer/tokenizer.h"
 
 namespace lemma::cli {
 namespace {
@@ -69,7 +70,19 @@ Json valueOf(const ModelHeader& header, std::string_view key) {
   return value ? scalar(*value) : Json(nullptr);
 }
 
-Json tokenizerOf(const ModelHeader& header) {
+Json idOf(std::optional<Token> token) { return token ? Json(int32_t(*token)) : Json(nullptr); }
+
+// Of a folder, whose tokenizer is no metadata; one that cannot be read is an error where text is asked for, not here.
+Json tokenizerOfFolder(const ModelFile& model) {
+  const auto t = Tokenizer::of(model);
+  if (!t) return nullptr;
+  return {{"model", "tokenizer.json"}, {"pre", nullptr},           {"tokens", (*t)->size()},
+          {"bos", idOf((*t)->bos())},  {"eos", idOf((*t)->eos())}, {"add_bos", (*t)->addBos()}};
+}
+
+Json tokenizerOf(const ModelFile& model) {
+  if (model.ggufVersion == 0) return tokenizerOfFolder(model);
+  const ModelHeader& header = model.header;
   const GgufValue* tokens = header.find("tokenizer.ggml.tokens");
   if (!header.find("tokenizer.ggml.model") && !tokens) return nullptr;
   return {{"model", valueOf(header, "tokenizer.ggml.model")},
@@ -96,7 +109,7 @@ Json describe(const std::string& path, const ModelFile& model) {
            {"context", valueOf(header, architecture + ".context_length")},
            {"layers", valueOf(header, architecture + ".block_count")},
            {"embedding", valueOf(header, architecture + ".embedding_length")},
-           {"tokenizer", tokenizerOf(header)},
+           {"tokenizer", tokenizerOf(model)},
            {"template", valueOf(header, "tokenizer.chat_template")}};
   Json metadata = Json::object(), types = Json::object(), tensors = Json::array();
   for (const auto& [key, value] : header.kv) metadata.emplace(key, summary(value));
@@ -149,7 +162,8 @@ void printHuman(const Json& d) {
   known("embedding", "embedding");
   const Json& tokenizer = d["tokenizer"];
   row("tokenizer", tokenizer.is_null() ? "none"
-                                       : oneLine(tokenizer["model"]) + ", " + oneLine(tokenizer["pre"]) + ", " +
+                                       : oneLine(tokenizer["model"]) + ", " +
+                                             (tokenizer["pre"].is_null() ? "" : oneLine(tokenizer["pre"]) + ", ") +
                                              oneLine(tokenizer["tokens"]) + " tokens");
   row("template", d["template"].is_null() ? "none" : oneLine(d["template"], 60));
   for (const auto& [type, of] : d["types"].items()) {

@@ -101,7 +101,7 @@ Result<std::unique_ptr<Model>> loadFor(const PerplexityOptions& o, const std::st
   if (!path.empty()) options.path = path;
   options.context = kWindow;
   LEMMA_TRY(model, Model::load(options, {}, interrupt.token()));
-  if (!model->tokenizer()) return fail(Err::unsupported, options.path + " has no tokenizer.");
+  if (!model->tokenizer()) return fail(Err::unsupported, options.path + ": " + model->withoutTokenizer() + ".");
   return model;
 }
 

@@ -21,7 +21,7 @@ struct Vocabulary {
 Result<Vocabulary> openVocabulary(const std::string& given) {
   const std::string path = given.empty() ? defaultModelPath() : given;
   LEMMA_TRY(file, openModel(path));
-  auto tokenizer = Tokenizer::fromGguf(file.header);
+  auto tokenizer = Tokenizer::of(file);
   if (!tokenizer) return fail(tokenizer.error().code, path + ": " + tokenizer.error().what);
   return Vocabulary{std::move(file), std::move(*tokenizer)};
 }

@@ -1,4 +1,5 @@
-// The model while it loads, when its file is gone, or when it could not be loaded: figures, a sentence, a way on.
+// The model while it loads, when its file is gone, when it could not be loaded or is used with a remark: figures, a
+// sentence, a way on.
 import QtQuick
 import Lemma
 
@@ -11,7 +12,8 @@ Column {
     readonly property bool loading: model.state === "loading"
     readonly property bool missing: model.state === "missing"
     readonly property bool failed: model.state === "failed"
-    readonly property bool active: loading || missing || failed
+    readonly property bool remarked: model.state === "ready" && model.problem !== ""
+    readonly property bool active: loading || missing || failed || remarked
 
     spacing: 10
 
@@ -44,7 +46,7 @@ Column {
     }
     ProblemText {
         width: parent.width
-        visible: root.missing || root.failed
+        visible: root.missing || root.failed || root.remarked
         sentence: root.model.problem
         details: root.model.problemDetails
     }
