@@ -125,6 +125,21 @@ GgufValue GgufValue::of(std::span<const int64_t> values) {
   return made(GgufType::array, GgufType::i64, values.size(), std::as_bytes(values));
 }
 
+GgufValue GgufValue::of(std::span<const int32_t> values) {
+  return made(GgufType::array, GgufType::i32, values.size(), std::as_bytes(values));
+}
+GgufValue GgufValue::of(std::span<const float> values) {
+  return made(GgufType::array, GgufType::f32, values.size(), std::as_bytes(values));
+}
+GgufValue GgufValue::of(std::span<const std::string> texts) {
+  std::string all;
+  for (const std::string& text : texts) {
+    const uint64_t length = text.size();
+    all.append(reinterpret_cast<const char*>(&length), sizeof length) += text;
+  }
+  return made(GgufType::array, GgufType::string, texts.size(), std::as_bytes(std::span(all)));
+}
+
 std::optional<uint64_t> GgufValue::asU64() const { return scalar<uint64_t>(type_, raw_); }
 std::optional<int64_t> GgufValue::asI64() const { return scalar<int64_t>(type_, raw_); }
 std::optional<double> GgufValue::asF64() const { return scalar<double>(type_, raw_); }

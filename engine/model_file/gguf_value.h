@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -89,6 +90,9 @@ class GgufValue {
   static GgufValue of(std::string_view text);
   static GgufValue of(const char*) = delete;  // would be a bool
   static GgufValue of(std::span<const int64_t> values);
+  static GgufValue of(std::span<const int32_t> values);
+  static GgufValue of(std::span<const float> values);
+  static GgufValue of(std::span<const std::string> texts);
 
   GgufType type() const { return type_; }
   GgufType elementType() const { return element_; }  // of arrays; the type itself otherwise

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <limits>
+
+#include "engine/tokenizer/gguf_keys.h"
 
 namespace lemma {
 namespace {
@@ -18,19 +19,6 @@ bool isGgufName(std::string_view name) {
 // What folders hold beside weights: angles that every program computes itself, and a copy of tied embeddings.
 bool isLeftOut(std::string_view name) {
   return name.ends_with("rotary_emb.inv_freq") || name.ends_with(kScales) || name == "lm_head.weight";
-}
-
-// "blk.3.ffn_up_exps.17.weight": 17, and the name without it. -1 where it is none of many.
-int64_t expertOf(std::string_view name, std::string& without) {
-  const size_t dot = name.rfind('.');
-  if (dot == std::string_view::npos || name.find("_exps.") == std::string_view::npos) return -1;
-  const size_t before = name.rfind('.', dot - 1);
-  const std::string_view digits = name.substr(before + 1, dot - before - 1);
-  if (digits.empty() || digits.size() > 6 || !std::ranges::all_of(digits, [](unsigned char c) { return isdigit(c); })) {
-    return -1;
-  }
-  without = std::string(name.substr(0, before)) + std::string(name.substr(dot));
-  return std::stoll(std::string(digits));
 }
 
 // GGUF's readers ask for 32 bits, our translations know 64.
@@ -65,6 +53,13 @@ Result<void> GgufForm::build() {
   for (const auto& [key, value] : from.kv) {
     if (key != halves && key != kWeightBlockSize) header_.kv.emplace_back(key, narrowed(value));
   }
+  if (!file_.tokenizer.tokenizer.empty()) {
+    const ModelTensor* table = from.tensor("token_embd.weight");
+    LEMMA_TRY(keys, ggufTokenizerKeys(file_.tokenizer, table ? table->ne[1] : 0));
+    for (auto& key : keys) header_.kv.push_back(std::move(key));
+  } else if (!from.find("tokenizer.ggml.model")) {
+    header_.kv.emplace_back("tokenizer.ggml.model", GgufValue::of(std::string_view("no_vocab")));
+  }
   for (const ModelTensor& t : from.tensors) {
     if (isLeftOut(t.name)) continue;
     LEMMA_CHECK(add(t));
@@ -75,16 +70,17 @@ Result<void> GgufForm::build() {
 
 Result<void> GgufForm::add(const ModelTensor& t) {
   if (!isGgufName(t.name)) return fail(Err::unsupported, "the tensor " + quotedName(t.name) + " has no name in GGUF");
-  std::string name;
-  if (const int64_t expert = expertOf(t.name, name); expert == 0) return addExperts(t, name);
-  else if (expert > 0) return {};  // with expert 0
+  if (const auto expert = expertTensor(t.name)) {
+    return expert->number == 0 ? addExperts(t, expert->all) : Result<void>();  // the others with the first
+  }
   LEMMA_TRY(heads, rotaryHeads(t.name));
   if (t.type != Type::F8_E4M3 && heads == 0) return add(t, Origin{});
   if (t.rank > 2) return fail(Err::badValue, "the tensor " + quotedName(t.name) + " is not a matrix");
   LEMMA_TRY(view, t.rank == 1 ? store_.require(t.name, {t.ne[0]}) : store_.require(t.name, {t.ne[0], t.ne[1]}));
   const int64_t turned = t.rank == 1 ? t.ne[0] : t.ne[1];
   if (heads > 0 && turned % (2 * heads) != 0) {
-    return fail(Err::badValue, "the tensor " + quotedName(t.name) + " does not hold " + std::to_string(heads) + " heads");
+    return fail(Err::badValue,
+                "the tensor " + quotedName(t.name) + " does not hold " + std::to_string(heads) + " heads");
   }
   return add(t, Origin{{view}, heads});
 }
@@ -96,7 +92,7 @@ Result<void> GgufForm::addExperts(const ModelTensor& first, const std::string& n
   }
   LEMMA_TRY(set, store_.requireExperts(name, first.ne[0], first.ne[1], int64_t(count)));
   ModelTensor all = first;
-  all.name = name;
+  all.name = name + ".weight";
   all.rank = 3;
   all.ne[2] = int64_t(count);
   all.bytes *= count;

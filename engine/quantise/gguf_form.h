@@ -19,7 +19,8 @@ class GgufForm {
   static Result<std::unique_ptr<GgufForm>> of(const ModelFile& file);
 
   const ModelHeader& header() const { return header_; }
-  // Where the tensor lies in the file just as it will be written; empty where rows() makes it, or the file is too short.
+  // Where the tensor lies in the file just as it will be written; empty where rows() makes it, or the file is too
+  // short.
   std::span<const std::byte> bytes(const ModelTensor& t) const;
   // Whether rows() makes it. 8-bit floats count as BF16.
   bool made(const ModelTensor& t) const { return !originOf(t).matrices.empty(); }
@@ -29,7 +30,7 @@ class GgufForm {
  private:
   struct Origin {
     std::vector<TensorView> matrices;  // one behind the other along ne[2]; empty = bytes()
-    int64_t heads = 0;                 // rows (of a vector: numbers) are rotary halves of so many heads; 0 = they are not
+    int64_t heads = 0;  // rows (of a vector: numbers) are rotary halves of so many heads; 0 = they are not
   };
   explicit GgufForm(const ModelFile& file) : file_(file), store_(file) {}
   Result<void> build();

@@ -47,6 +47,7 @@ void TokenizerBuilder::findEnds() {
 std::unique_ptr<Tokenizer> TokenizerBuilder::build() {
   Tokenizer& t = *tokenizer_;
   std::sort(t.ends_.begin(), t.ends_.end());
+  t.ends_.erase(std::unique(t.ends_.begin(), t.ends_.end()), t.ends_.end());
   if (!written_) {
     written_.emplace();
     for (int32_t id = 0; id < t.size(); ++id) {

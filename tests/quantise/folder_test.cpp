@@ -2,11 +2,13 @@
 // Class: bitwise.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 
 #include "engine/quantise/gguf_form.h"
 #include "engine/quantise/quantise.h"
+#include "engine/tokenizer/tokenizer.h"
 #include "tests/support/goldens.h"
 
 namespace lemma {
@@ -88,6 +90,14 @@ TEST_P(Folder, isWrittenAsGguf) {
     EXPECT_FALSE(key.starts_with("lemma.") || key.ends_with("half_split")) << key;
     EXPECT_NE(value.type(), GgufType::u64) << key;
     EXPECT_NE(value.type(), GgufType::f64) << key;
+  }
+  const auto theirs = Tokenizer::of(folder_), ours = Tokenizer::of(*written);
+  ASSERT_TRUE(theirs && ours) << (ours ? "" : ours.error().what);
+  EXPECT_TRUE(std::ranges::equal((*ours)->endOfGeneration(), (*theirs)->endOfGeneration()));
+  for (const char* text :
+       {"The capital of France is", "I'll 1234 \n\n  <s>x</s>", "na\u00efve \u4f60\u597d \U0001f600"}) {
+    EXPECT_EQ((*ours)->encode(text, true), (*theirs)->encode(text, true)) << text;
+    EXPECT_EQ((*ours)->encode(text, false), (*theirs)->encode(text, false)) << text;
   }
   std::filesystem::remove(out);
 }

@@ -1,0 +1,168 @@
+#include "engine/tokenizer/gguf_keys.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+
+#include "engine/model_file/model_header.h"
+#include "engine/tokenizer/byte_bpe.h"
+#include "engine/tokenizer/sentencepiece_bpe.h"
+#include "engine/tokenizer/tokenizer.h"
+#include "engine/tokenizer/tokenizer_document.h"
+#include "engine/tokenizer/tokenizer_json_steps.h"
+
+namespace lemma {
+namespace {
+
+using Keys = std::vector<std::pair<std::string, GgufValue>>;
+
+// One name of each kind of pre-tokenizer, those of the models that people run first.
+constexpr const char* kPretokenizers[] = {"llama-bpe",  "qwen2",  "deepseek-v3", "deepseek-llm", "deepseek-coder",
+                                          "gpt-4o",     "tekken", "smollm",      "glm4",         "kimi-k2",
+                                          "seed-coder", "qwen35", "falcon",      "gpt-2"};
+
+// What pre-tokenizers treat differently: contractions, digits, signs, spaces and lines, cases, marks, scripts, emoji.
+constexpr std::string_view kProbe =
+    "I'll SAY we've DON'T it's HE'S 1234567 3.14159e-10 v2x100 \u00bd\u0663\u0664  two   spaces\tand\ttabs \n\n  lines\r\n\r\n"
+    "   indented(code[0]==\"x\"){return a+=1;}// ok!!!...???\n camelCase HTTPServer snake_case Z\u00fcrich na\u00efve "
+    "e\u0301te\u0301 \u4f60\u597d\uff0c\u4e16\u754c\u3002 \u3053\u3093\u306b\u3061\u306f \uc548\ub155\ud558\uc138\uc694 "
+    "\u0417\u0434\u0440\u0430\u0432\u0441\u0442\u0432\u0443\u0439 \u0645\u0631\u062d\u0628\u0627 "
+    "\u0939\u093f\u0928\u094d\u0926\u0940 \u0e44\u0e17\u0e22 \U0001f600\U0001f680\u2764\ufe0f $100 50% #tag @you "
+    "https://a.b/c?d=e&f  ";
+
+class Writer {
+ public:
+  explicit Writer(const TokenizerFiles& files) : files_(files) {}
+
+  Result<Keys> write(int64_t rows) {
+    LEMMA_TRY(tokenizer, Tokenizer::fromJson(files_));
+    tokenizer_ = std::move(tokenizer);
+    LEMMA_TRY(document, TokenizerDocument::parse("tokenizer.json", files_.tokenizer));
+    document_ = std::move(document);
+    LEMMA_TRY(steps, readTokenizerSteps(document_.tree));
+    const nlohmann::json& model = *member(document_.tree, "model");
+    const bool byteFallback = steps.byteFallback || flagOf(model, "byte_fallback", false);
+    if (!document_.hasMerges || (!steps.byteLevel && !byteFallback)) {
+      return fail(Err::unsupported, "tokenizer.json: the tokenizer is of a kind that is not written to GGUF");
+    }
+    addTokens(rows, byteFallback && !steps.byteLevel);
+    addSpecial();
+    if (steps.byteLevel) {
+      set("model", GgufValue::of(std::string_view("gpt2")));
+      addMerges();
+      for (const char* name : kPretokenizers) {
+        if (readsTheSame(name)) return std::move(keys_);
+      }
+      return fail(Err::unsupported, "tokenizer.json: GGUF has no name for the pre_tokenizer");
+    }
+    set("model", GgufValue::of(std::string_view("llama")));
+    set("add_space_prefix", GgufValue::of(steps.dropsFirstSpace));
+    addScores();
+    if (readsTheSame("default")) return std::move(keys_);
+    return fail(Err::unsupported, "tokenizer.json: the tokenizer is not one that GGUF calls \"llama\"");
+  }
+
+ private:
+  void set(std::string_view key, GgufValue value) {
+    keys_.emplace_back("tokenizer.ggml." + std::string(key), std::move(value));
+  }
+
+  void addTokens(int64_t rows, bool byteTokens) {
+    const int64_t count = std::max<int64_t>(rows, tokenizer_->size());
+    texts_.resize(size_t(count));
+    std::vector<int32_t> kinds(size_t(count), int32_t(TokenKind::unused));
+    for (size_t row = 0; row < document_.tokens.size(); ++row) {
+      const auto id = size_t(document_.ids[row]);
+      texts_[id] = document_.tokens[row];
+      const bool byte = byteTokens && byteOfToken(texts_[id]);
+      kinds[id] = int32_t(byte ? TokenKind::byte : TokenKind::normal);
+    }
+    if (const nlohmann::json* added = member(document_.tree, "added_tokens"); added && added->is_array()) {
+      for (const nlohmann::json& token : *added) {
+        const auto id = token.at("id").get<int64_t>();
+        if (id >= tokenizer_->size()) continue;
+        texts_[size_t(id)] = token.at("content").get<std::string>();
+        kinds[size_t(id)] = int32_t(TokenKind::userDefined);
+      }
+    }
+    for (size_t id = 0; id < texts_.size(); ++id) {
+      if (kinds[id] == int32_t(TokenKind::unused)) texts_[id] = "[PAD" + std::to_string(id) + "]";
+      if (tokenizer_->isControl(Token(int32_t(id)))) kinds[id] = int32_t(TokenKind::control);
+    }
+    if (const auto unknown = tokenizer_->unknown()) kinds[size_t(*unknown)] = int32_t(TokenKind::unknown);
+    set("tokens", GgufValue::of(std::span<const std::string>(texts_)));
+    set("token_type", GgufValue::of(std::span<const int32_t>(kinds)));
+  }
+
+  void addSpecial() {
+    const auto id = [&](std::string_view key, std::optional<Token> token) {
+      if (token) set(key, GgufValue::of(uint32_t(int32_t(*token))));
+    };
+    id("bos_token_id", tokenizer_->bos());
+    id("eos_token_id", tokenizer_->eos());
+    id("padding_token_id", tokenizer_->pad());
+    id("unknown_token_id", tokenizer_->unknown());
+    set("add_bos_token", GgufValue::of(tokenizer_->addBos()));
+    set("add_eos_token", GgufValue::of(tokenizer_->addEos()));
+  }
+
+  void addMerges() {
+    std::vector<std::string> merges;
+    for (size_t i = 0; i + 1 < document_.merges.size(); i += 2) {
+      merges.push_back(std::string(document_.merges[i]) + " " + std::string(document_.merges[i + 1]));
+    }
+    set("merges", GgufValue::of(std::span<const std::string>(merges)));
+  }
+
+  // SentencePiece ranks pieces where tokenizer.json ranks merges: a piece is as good as the first merge that makes it.
+  void addScores() {
+    std::unordered_map<std::string, float> byText;
+    for (size_t i = 0; i + 1 < document_.merges.size(); i += 2) {
+      byText.emplace(std::string(document_.merges[i]) + std::string(document_.merges[i + 1]), -float(i / 2) - 1);
+    }
+    std::vector<float> scores;
+    for (const std::string& text : texts_) {
+      const auto it = byText.find(text);
+      scores.push_back(it == byText.end() ? 0 : it->second);
+    }
+    set("scores", GgufValue::of(std::span<const float>(scores)));
+  }
+
+  // Whether the keys with that pre-tokenizer make a tokenizer that reads as the folder's; they stay with it then.
+  bool readsTheSame(const char* pre) {
+    set("pre", GgufValue::of(std::string_view(pre)));
+    ModelHeader header;
+    header.kv = keys_;
+    if (header.indexKeys()) {
+      const auto written = Tokenizer::fromGguf(header);
+      if (written && (*written)->encode(kProbe, true) == tokenizer_->encode(kProbe, true)) {
+        addEnds(**written);
+        return true;
+      }
+    }
+    keys_.pop_back();
+    return false;
+  }
+
+  // GGUF has two places for tokens that end an answer beside eos and those that readers know by their texts.
+  void addEnds(const Tokenizer& written) {
+    std::vector<std::string_view> places = {"eom_token_id", "eot_token_id"};
+    for (const Token end : tokenizer_->endOfGeneration()) {
+      if (written.isEndOfGeneration(end) || places.empty()) continue;
+      set(places.back(), GgufValue::of(uint32_t(int32_t(end))));
+      places.pop_back();
+    }
+  }
+
+  const TokenizerFiles& files_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  TokenizerDocument document_;
+  std::vector<std::string> texts_;
+  Keys keys_;
+};
+
+}  // namespace
+
+Result<Keys> ggufTokenizerKeys(const TokenizerFiles& files, int64_t rows) { return Writer(files).write(rows); }
+
+}  // namespace lemma
