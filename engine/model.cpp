@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <optional>
 
 #include "engine/memory/kv_cache.h"
@@ -111,6 +112,7 @@ struct Model::Impl {
   Result<void> readRows(const Batch& batch);
   Result<void> reserve();
   Result<LogitsView> forward(const Batch& batch, const CancelFlag& cancel);
+  Error notFinite() const;
 };
 
 Model::Model() : impl_(std::make_unique<Impl>()) {}
@@ -201,8 +203,8 @@ const ModelHeader& Model::header() const { return impl_->file.header; }
 const Tokenizer* Model::tokenizer() const { return impl_->tokenizer.get(); }
 const std::string& Model::withoutTokenizer() const { return impl_->withoutTokenizer; }
 const std::string& Model::chatTemplateSource() const { return impl_->chatTemplate; }
-std::string_view Model::weightName(const TensorView& weight) const {
-  return impl_->weights ? impl_->weights->nameOf(weight) : std::string_view();
+WeightPlace Model::placeOf(const TensorView& weight) const {
+  return impl_->weights ? impl_->weights->placeOf(weight) : WeightPlace{};
 }
 
 SeqId Model::newSequence() { return impl_->cache->create(); }
@@ -276,6 +278,14 @@ Result<void> Model::Impl::reserve() {
   return {};
 }
 
+// Nothing can be sampled from such numbers, and the person should know which file to fetch again.
+Error Model::Impl::notFinite() const {
+  constexpr uint64_t kMostRead = uint64_t(8) << 30;
+  const std::string_view name = weights->notFinite(kMostRead);
+  return {Err::badValue, "the model computes numbers that are not finite" +
+                             (name.empty() ? std::string() : "; the tensor " + quotedName(name) + " holds such")};
+}
+
 Result<LogitsView> Model::Impl::forward(const Batch& batch, const CancelFlag& cancel) {
   LEMMA_CHECK(readRows(batch));
   const auto step = [&]() -> Result<std::span<float>> {
@@ -291,6 +301,9 @@ Result<LogitsView> Model::Impl::forward(const Batch& batch, const CancelFlag& ca
                          cancel);
   };
   auto logits = step();
+  if (logits && !std::all_of(logits->begin(), logits->end(), [](float x) { return std::isfinite(x); })) {
+    logits = tl::unexpected(notFinite());
+  }
   for (const Running& r : running) {
     if (logits) {
       cache->commit(r.seq, r.next);

@@ -20,6 +20,7 @@ class Tokenizer;
 class ChatTemplate;
 class KvCache;
 struct ModelHeader;
+struct WeightPlace;
 
 // One forward pass: structure of arrays; rows of several sequences may mix. Positions of a sequence follow on
 // without gaps from what its cache holds.
@@ -49,10 +50,10 @@ class Model {
 
   const ModelInfo& info() const;
   const ModelHeader& header() const;
-  const Tokenizer* tokenizer() const;                           // null where the file has none
-  const std::string& withoutTokenizer() const;                  // then why
-  const std::string& chatTemplateSource() const;                // empty where the file has none
-  std::string_view weightName(const TensorView& weight) const;  // empty where it is none of this model's
+  const Tokenizer* tokenizer() const;                   // null where the file has none
+  const std::string& withoutTokenizer() const;          // then why
+  const std::string& chatTemplateSource() const;        // empty where the file has none
+  WeightPlace placeOf(const TensorView& weight) const;  // no name where it is none of this model's
 
   // At most LoadOptions::batch rows. Reserves cache pages for new positions (Err::contextFull when none are left).
   Result<LogitsView> forward(const Batch& batch, const CancelFlag& cancel);

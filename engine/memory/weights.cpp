@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -16,6 +17,18 @@ std::string shapeText(std::span<const int64_t> ne) {
 }
 
 }  // namespace
+
+std::optional<ExpertTensor> expertTensor(std::string_view name) {
+  constexpr std::string_view kWeight = ".weight";
+  if (!name.ends_with(kWeight)) return std::nullopt;
+  name.remove_suffix(kWeight.size());
+  const size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos || !name.substr(0, dot).ends_with("_exps")) return std::nullopt;
+  ExpertTensor expert{std::string(name.substr(0, dot))};
+  const auto [end, error] = std::from_chars(name.data() + dot + 1, name.data() + name.size(), expert.number);
+  const bool number = error == std::errc() && end == name.data() + name.size() && expert.number >= 0;
+  return number ? std::optional(std::move(expert)) : std::nullopt;
+}
 
 Result<TensorView> WeightStore::require(std::string_view name, std::initializer_list<int64_t> shape) const {
   const ModelTensor* t = file_.header.tensor(name);
@@ -109,11 +122,38 @@ Result<std::shared_ptr<const ExpertSet>> WeightStore::requireExperts(const std::
   return set;
 }
 
-std::string_view WeightStore::nameOf(const TensorView& weight) const {
-  const auto it = std::ranges::find_if(file_.header.tensors, [&](const ModelTensor& t) {
-    return t.offset == weight.off && file_.parts[t.part].bytes.data() == weight.buf.host;
-  });
-  return it == file_.header.tensors.end() ? std::string_view() : std::string_view(it->name);
+WeightPlace WeightStore::placeOf(const TensorView& weight) const {
+  for (const ModelTensor& t : file_.header.tensors) {
+    if (file_.parts[t.part].bytes.data() != weight.buf.host) continue;
+    if (weight.off < t.offset || weight.off - t.offset >= t.bytes) continue;
+    if (const auto expert = expertTensor(t.name)) {
+      int64_t count = 1;
+      while (file_.header.tensor(expert->all + "." + std::to_string(count) + ".weight")) ++count;
+      return {expert->all + ".weight", expert->number, count};
+    }
+    const int64_t matrices = t.ne[2] * t.ne[3];
+    return {t.name, int64_t((weight.off - t.offset) / (t.bytes / uint64_t(matrices))), matrices};
+  }
+  return {};
+}
+
+std::string_view WeightStore::notFinite(uint64_t most) const {
+  constexpr int64_t kPiece = 1 << 14;  // values, whole blocks of every type
+  std::vector<float> values(kPiece);
+  for (const ModelTensor& t : file_.header.tensors) {
+    const TypeInfo* type = typeInfo(t.type);
+    if (!type || !type->decode) continue;
+    const auto bytes = file_.parts[t.part].bytes;
+    if (t.offset > bytes.size() || t.bytes > bytes.size() - t.offset || t.bytes > most) return {};
+    most -= t.bytes;
+    const int64_t count = t.ne[0] * t.ne[1] * t.ne[2] * t.ne[3];
+    for (int64_t i = 0; i < count; i += kPiece) {
+      const int64_t n = std::min(kPiece, count - i);
+      type->decode(bytes.data() + t.offset + uint64_t(i / type->block * type->blockBytes), values.data(), n);
+      if (!std::all_of(values.begin(), values.begin() + n, [](float x) { return std::isfinite(x); })) return t.name;
+    }
+  }
+  return {};
 }
 
 TensorView WeightStore::constant(std::vector<float> values) {

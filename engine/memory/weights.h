@@ -5,6 +5,7 @@
 #include <deque>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,18 @@
 #include "kernels/api/op.h"
 
 namespace lemma {
+
+struct WeightPlace {
+  std::string name;                  // of its tensor in GGUF
+  int64_t matrix = 0, matrices = 1;  // of the tensor: experts lie behind each other
+};
+
+// The matrix of one expert that is a tensor of its own, as folders have them.
+struct ExpertTensor {
+  std::string all;  // "blk.3.ffn_up_exps" of "blk.3.ffn_up_exps.17.weight"
+  int64_t number = 0;
+};
+std::optional<ExpertTensor> expertTensor(std::string_view name);
 
 class WeightStore {
  public:
@@ -34,8 +47,12 @@ class WeightStore {
   // `name`.bias {out, experts} where the file has it.
   Result<std::shared_ptr<const ExpertSet>> requireExperts(const std::string& name, int64_t in, int64_t out,
                                                           int64_t experts) const;
-  // What a view that came from here is called in the file; empty where none is.
-  std::string_view nameOf(const TensorView& weight) const;
+  // Which matrix of the file a view that came from here is; no name where it is none.
+  WeightPlace placeOf(const TensorView& weight) const;
+
+  // The first tensor that holds what is no finite number; empty where none does. Reads all of them, up to `most` bytes:
+  // for the sentence about a model that computes such numbers.
+  std::string_view notFinite(uint64_t most) const;
 
   // Numbers made at load that ops read like a weight; {values.size()} F32, kept by the store.
   TensorView constant(std::vector<float> values);

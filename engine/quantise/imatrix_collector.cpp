@@ -1,5 +1,9 @@
 #include "engine/quantise/imatrix_collector.h"
 
+#include <algorithm>
+
+#include "engine/memory/weights.h"
+
 namespace lemma {
 
 void ImatrixCollector::product(const TensorView& weight, const TensorView& input, int rows) {
@@ -16,11 +20,14 @@ void ImatrixCollector::product(const TensorView& weight, const TensorView& input
 Imatrix ImatrixCollector::imatrix(const Model& model) const {
   Imatrix out;
   for (const auto& [data, s] : sums_) {
-    const std::string_view name = model.weightName(s.weight);
-    if (name.empty() || s.rows == 0) continue;
-    out.entries.emplace(name, Imatrix::Entry{.columns = int64_t(s.squares.size()),
-                                             .sums = {s.squares.begin(), s.squares.end()},
-                                             .counts = {float(s.rows)}});
+    const WeightPlace place = model.placeOf(s.weight);
+    if (place.name.empty() || s.rows == 0) continue;
+    Imatrix::Entry& e = out.entries[std::string(place.name)];
+    e.columns = int64_t(s.squares.size());
+    e.sums.resize(s.squares.size() * size_t(place.matrices));
+    e.counts.resize(size_t(place.matrices));
+    std::copy(s.squares.begin(), s.squares.end(), e.sums.begin() + place.matrix * e.columns);
+    e.counts[size_t(place.matrix)] = float(s.rows);
   }
   return out;
 }

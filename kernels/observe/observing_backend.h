@@ -1,5 +1,6 @@
-// Another backend with somebody looking on: what goes into each matrix product is shown while a program runs. For
-// measuring, not for speed: programs are cut in front of products, and submit returns when all is done.
+// Another backend with somebody looking on: what goes into each matrix product is shown while a program runs, those of
+// experts too. For measuring, not for speed: programs are cut in front of products, what goes into the experts' last
+// matrices is computed once more, and submit returns when all is done.
 // Owner and threads as for Backend; the observer is called from submit, on its thread.
 #pragma once
 

@@ -7,8 +7,10 @@
 #include <cmath>
 #include <cstdio>
 #include <functional>
+#include <numeric>
 
 #include "engine/quantise/imatrix_collector.h"
+#include "tests/model/tiny_model.h"
 #include "tests/support/gguf_writer.h"
 #include "tests/support/tiny_model.h"
 
@@ -152,6 +154,51 @@ TEST(ImatrixCollector, gathersEveryMatrix) {
       for (size_t i = 0; i < e.sums.size(); ++i) {
         EXPECT_NEAR(e.sums[i], entry.sums[i], 0.05f * entry.sums[i] + 0.01f) << name << ' ' << i;
       }
+    }
+  }
+}
+
+// Each row goes into topK experts, so what all of them saw is topK times what the router saw; with biases and without.
+TEST(ImatrixCollector, gathersWhatEachExpertSees) {
+  for (const char* architecture : {"qwen3moe", "gpt-oss"}) {
+    std::vector<Imatrix> seen;
+    for (const char* backend : {"reference", "cpu"}) {
+      SCOPED_TRACE(std::string(architecture) + " on " + backend);
+      const TemporaryPath file("experts.gguf");
+      ASSERT_TRUE(test::TinyModel(architecture).writer().write(file.path()));
+      ImatrixCollector collector;
+      LoadOptions load{.path = file.path(), .context = 64, .batch = 16, .threads = 1, .backend = backend};
+      load.observer = &collector;
+      auto model = Model::load(load);
+      ASSERT_TRUE(model) << model.error().what;
+      Batch batch;
+      const SeqId seq = (*model)->newSequence();
+      for (int i = 0; i < 16; ++i) batch.add(Token(i * 5), i, seq, true);
+      const CancelFlag go{false};
+      ASSERT_TRUE((*model)->forward(batch, go));
+      const Imatrix m = collector.imatrix(**model);
+      const Imatrix::Entry& router = m.entries.at("blk.1.ffn_gate_inp.weight");
+      const int topK = int(*(*model)->header().u64(std::string(architecture) + ".expert_used_count"));
+      for (const char* name :
+           {"blk.1.ffn_gate_exps.weight", "blk.1.ffn_up_exps.weight", "blk.1.ffn_down_exps.weight"}) {
+        const Imatrix::Entry& e = m.entries.at(name);
+        ASSERT_EQ(e.counts.size(), size_t(test::TinyModel::kExperts)) << name;
+        ASSERT_EQ(e.sums.size(), e.counts.size() * size_t(e.columns));
+        EXPECT_EQ(std::accumulate(e.counts.begin(), e.counts.end(), 0.0f), 16.0f * float(topK)) << name;
+      }
+      const Imatrix::Entry& gate = m.entries.at("blk.1.ffn_gate_exps.weight");
+      for (int64_t c = 0; c < gate.columns; ++c) {
+        float sum = 0;
+        for (size_t e = 0; e < gate.counts.size(); ++e) sum += gate.sums[e * size_t(gate.columns) + size_t(c)];
+        EXPECT_NEAR(sum, float(topK) * router.sums[size_t(c)], 1e-3f * sum) << c;
+      }
+      seen.push_back(m);
+    }
+    const auto &down = seen[0].entries.at("blk.0.ffn_down_exps.weight"),
+               &other = seen[1].entries.at("blk.0.ffn_down_exps.weight");
+    ASSERT_EQ(down.counts, other.counts);
+    for (size_t i = 0; i < down.sums.size(); ++i) {
+      EXPECT_NEAR(other.sums[i], down.sums[i], 0.05f * down.sums[i] + 0.01f) << i;
     }
   }
 }

@@ -32,9 +32,6 @@ Result<Imatrix> gather(const ImatrixOptions& o) {
   load.observer = &collector;
   LEMMA_TRY(model, Model::load(load, {}, interrupt.token()));
   if (!model->tokenizer()) return fail(Err::unsupported, load.path + ": " + model->withoutTokenizer() + ".");
-  if (model->info().activeParameters < model->info().parameters) {
-    std::fprintf(stderr, "The matrices of experts are left out: quantize will count all their columns the same.\n");
-  }
   const std::vector<Token> tokens = windowTokens(*model->tokenizer(), text);
   LEMMA_TRY(windows, countWindows(tokens, o.windows, o.text));
   ProgressLine progress;
