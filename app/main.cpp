@@ -36,9 +36,10 @@ int main(int argc, char** argv) {
       QCoreApplication::translate("main", "Lemma: a reasoning assistant on your own machine."));
   parser.addHelpOption();
   parser.addVersionOption();
-  parser.addPositionalArgument(QStringLiteral("model"),
-                               QCoreApplication::translate("main", "A model file to open (GGUF)."),
-                               QStringLiteral("[model]"));
+  parser.addPositionalArgument(
+      QStringLiteral("model"),
+      QCoreApplication::translate("main", "A model to open: a GGUF file, or a Hugging Face folder."),
+      QStringLiteral("[model]"));
   const QCommandLineOption timing(
       QStringLiteral("first-frame"),
       QCoreApplication::translate("main", "Print when the first frame was shown, then end."));

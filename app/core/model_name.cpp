@@ -19,11 +19,32 @@ bool isStorageFormat(std::string_view word) {
   return false;
 }
 
+// "-00001-of-00009" at the end of a split model's first file.
+void dropPartNumber(std::string& name) {
+  constexpr std::string_view kPattern = "-ddddd-of-ddddd";
+  if (name.size() <= kPattern.size()) return;
+  const std::string_view end = std::string_view(name).substr(name.size() - kPattern.size());
+  const bool matches = std::equal(end.begin(), end.end(), kPattern.begin(), [](char c, char pattern) {
+    return pattern == 'd' ? std::isdigit(uint8_t(c)) != 0 : c == pattern;
+  });
+  if (matches) name.resize(name.size() - kPattern.size());
+}
+
 }  // namespace
 
 std::string modelName(const std::string& path) {
-  std::string name = path.substr(path.find_last_of('/') + 1);
-  if (name.size() > 5 && name.ends_with(".gguf")) name.resize(name.size() - 5);
+  std::string_view whole = path;
+  while (whole.size() > 1 && whole.ends_with('/')) whole.remove_suffix(1);
+  const auto last = [](std::string_view p) { return p.substr(p.find_last_of('/') + 1); };
+  const std::string_view file = last(whole);
+  const bool ofFolder =
+      file == "config.json" || file == "model.safetensors.index.json" || file.ends_with(".safetensors");
+  if (ofFolder && whole.size() > file.size() + 1) whole = whole.substr(0, whole.size() - file.size() - 1);
+  std::string name(last(whole));
+  if (name.size() > 5 && name.ends_with(".gguf")) {
+    name.resize(name.size() - 5);
+    dropPartNumber(name);
+  }
   const size_t cut = name.find_last_of(".-");
   if (cut != std::string::npos && cut > 0 && isStorageFormat(std::string_view(name).substr(cut + 1))) name.resize(cut);
   return name;

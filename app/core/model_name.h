@@ -1,5 +1,5 @@
-// What people call a model: the name of its file without the storage format. The name inside the file is often that of
-// a training run. Pure, any thread.
+// What people call a model: the name of its file, or of its folder, without the storage format. The name inside the
+// file is often that of a training run. Pure, any thread.
 #pragma once
 
 #include <string>

@@ -99,6 +99,11 @@ TEST(ModelName, isTheFilesWithoutItsFormat) {
   EXPECT_EQ(modelName("DeepSeek-R1-Distill-Qwen-1.5B-Q4_K_M.gguf"), "DeepSeek-R1-Distill-Qwen-1.5B");
   EXPECT_EQ(modelName("a/model-f16.gguf"), "model");
   EXPECT_EQ(modelName("Falcon-7B.gguf"), "Falcon-7B");
+  EXPECT_EQ(modelName("/m/DeepSeek-R1-Q4_K_M-00001-of-00009.gguf"), "DeepSeek-R1");
+  EXPECT_EQ(modelName("/m/DeepSeek-R1/model-00001-of-00163.safetensors"), "DeepSeek-R1");
+  EXPECT_EQ(modelName("/m/DeepSeek-R1/config.json"), "DeepSeek-R1");
+  EXPECT_EQ(modelName("/m/DeepSeek-R1/"), "DeepSeek-R1");
+  EXPECT_EQ(modelName("config.json"), "config.json");
   EXPECT_EQ(modelName(".gguf"), ".gguf");
 }
 

@@ -5,6 +5,6 @@ FileDialog {
     signal chosen(url file)
 
     title: qsTr("Open a model file")
-    nameFilters: [qsTr("Models (*.gguf)"), qsTr("All files (*)")]
+    nameFilters: [qsTr("Models (*.gguf *.safetensors config.json)"), qsTr("All files (*)")]
     onAccepted: chosen(selectedFile)
 }

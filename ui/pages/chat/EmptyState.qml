@@ -23,7 +23,7 @@ Column {
     PlainLabel {
         width: parent.width
         visible: root.model.state === "empty"
-        text: qsTr("Lemma needs a model, a file that ends in .gguf, to think with.")
+        text: qsTr("Lemma needs a model to think with: a file that ends in .gguf, or any file of a Hugging Face folder.")
         color: Theme.secondInk
         font.pixelSize: Theme.answerSize
         wrapMode: Text.Wrap
