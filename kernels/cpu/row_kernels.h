@@ -76,9 +76,9 @@ static void quantize(const float* in, int32_t firstBlock, int32_t blocks, const 
     F largest = fzero();
     for (int i = 0; i < kVecs; ++i) {
       v[i] = fload(in + i * kLanes);
-      largest = fmax(largest, fabs(v[i]));
+      largest = maxBits(largest, fabs(v[i]));
     }
-    const float scale = hmax(largest) / 127.0f;
+    const float scale = hmaxBits(largest) / 127.0f;
     const float inverse = scale > 1e-30f ? 1.0f / scale : 0.0f;
     for (int i = 0; i < kVecs; ++i) v[i] = fmul(v[i], fset(inverse));
     std::byte* const bytes = row + (b >> 2) * 128 + (b & 3) * 16;

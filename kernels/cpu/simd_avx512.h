@@ -60,6 +60,13 @@ LEMMA_SIMD F toFloat(I v) { return _mm512_cvtepi32_ps(v); }
 LEMMA_SIMD I toInt(F v) { return _mm512_cvtps_epi32(v); }
 LEMMA_SIMD F exponent(I n) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(n, iset(127)), 23)); }
 LEMMA_SIMD int32_t isum(I v) { return _mm512_reduce_add_epi32(v); }
+// The largest of floats that are not negative, by their bits: a NaN is above all numbers then and is not lost.
+LEMMA_SIMD F maxBits(F a, F b) {
+  return _mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+}
+LEMMA_SIMD float hmaxBits(F v) {
+  return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(_mm512_reduce_max_epi32(_mm512_castps_si512(v)))));
+}
 LEMMA_SIMD float hmax(F v) { return _mm512_reduce_max_ps(v); }
 
 // Sums of four vectors; each in the same fixed order, whichever of the four it is.

@@ -69,6 +69,15 @@ LEMMA_SIMD int32_t isum(I v) {
   v = _mm_add_epi32(v, _mm_shuffle_epi32(v, 0x4e));
   return _mm_cvtsi128_si32(_mm_add_epi32(v, _mm_shuffle_epi32(v, 0xb1)));
 }
+// The largest of floats that are not negative, by their bits: a NaN is above all numbers then and is not lost.
+LEMMA_SIMD F maxBits(F a, F b) { return _mm_castsi128_ps(_mm_max_epi32(_mm_castps_si128(a), _mm_castps_si128(b))); }
+LEMMA_SIMD float hmaxBits(F v) {
+  const __m128i bits = _mm_castps_si128(v);
+  __m128i m = _mm_max_epi32(bits, bits);
+  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
+  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1));
+  return _mm_cvtss_f32(_mm_castsi128_ps(m));
+}
 LEMMA_SIMD float hmax(F v) {
   v = _mm_max_ps(v, _mm_movehl_ps(v, v));
   return _mm_cvtss_f32(_mm_max_ss(v, _mm_shuffle_ps(v, v, 1)));
