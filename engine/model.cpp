@@ -6,12 +6,11 @@
 #include <array>
 #include <optional>
 
-#include "engine/memory/kv_cache.h"
 #include "engine/memory/weights.h"
 #include "engine/model_file/model_file.h"
 #include "engine/model_info.h"
 #include "engine/models/model_arch.h"
-#include "engine/schedule/executor.h"
+#include "engine/schedule/stepper.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "kernels/api/backend_list.h"
 #include "kernels/observe/observing_backend.h"
@@ -92,25 +91,12 @@ struct Model::Impl {
   std::string withoutTokenizer;  // why there is none
   Hparams hparams;
   std::unique_ptr<WeightStore> weights;
-  std::unique_ptr<ModelGraph> graph;
-  std::unique_ptr<Executor> executor;  // null where only the vocabulary was loaded
-  std::optional<KvCache> cache;
-  int maxRows = 0;
-
-  // The step's arrays, kept so that a token allocates nothing.
-  struct Running {
-    SeqId seq{};
-    int before = 0, next = 0;  // length in the cache, and with the rows so far
-  };
-  std::vector<Running> running;
-  std::vector<PageCopy> copies;
-  std::vector<int32_t> tokens, seqOfRow, pageTable, wantedRows;
+  std::unique_ptr<ModelGraph> graph, draftGraph;
+  std::optional<Stepper> layers;  // without an executor where only the vocabulary was loaded
+  std::optional<Stepper> draft;   // of the layer that guesses the token after next
 
   Result<void> loadWeights(const LoadOptions& options, const std::function<void(LoadProgress)>& progress,
                            std::stop_token stop);
-  Result<void> readRows(const Batch& batch);
-  Result<void> reserve();
-  Result<LogitsView> forward(const Batch& batch, const CancelFlag& cancel);
 };
 
 Model::Model() : impl_(std::make_unique<Impl>()) {}
@@ -135,7 +121,7 @@ Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options,
     m.chatTemplate = std::move(chatTemplate);
     m.info = describeModel(options.path, m.file, m.tokenizer.get());
     if (!options.vocabularyOnly) return m.loadWeights(options, progress, stop);
-    m.cache.emplace(0, kPageTokens, 0);
+    m.layers.emplace(nullptr, KvCache(0, kPageTokens, 0), Hparams{}, 0, false);
     return {};
   };
   if (auto loaded = load(); !loaded) return fail(loaded.error().code, options.path + ": " + loaded.error().what);
@@ -164,6 +150,10 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
   weights = std::make_unique<WeightStore>(file);
   LEMMA_TRY(bound, arch->bind(hparams, *weights));
   graph = std::move(bound);
+  if (options.draft && hparams.draftLayers > 0 && arch->bindDraft) {
+    LEMMA_TRY(boundDraft, arch->bindDraft(hparams, *weights));
+    draftGraph = std::move(boundDraft);
+  }
 
   const int pages = (info.contextSize + kPageTokens - 1) / kPageTokens + kSparePages;
   const KvLayout layout{.type = kvType,
@@ -172,27 +162,33 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
                         .kvHeads = hparams.kv.heads,
                         .pageTokens = kPageTokens,
                         .pages = pages};
-  LEMMA_CHECK(checkFitsMemory(layout, hparams.layers, info.contextSize));
-  maxRows = options.batch;
+  LEMMA_CHECK(checkFitsMemory(layout, hparams.layers + (draftGraph ? 1 : 0), info.contextSize));
 
-  std::vector<std::unique_ptr<Backend>> devices(1);
   LEMMA_TRY(backend, makeBackend(options));
-  devices[0] = options.observer ? observed(std::move(backend), *options.observer) : std::move(backend);
-  const Placement everythingThere{std::vector<int>(size_t(hparams.layers) + 2, 0)};
-  executor = std::make_unique<Executor>(*graph, hparams, std::move(devices), everythingThere, maxRows);
+  const std::shared_ptr<Backend> device =
+      options.observer ? observed(std::move(backend), *options.observer) : std::move(backend);
   uint64_t done = 0, total = 0;
   for (const ModelTensor& t : file.header.tensors) total += t.bytes;
-  LEMMA_CHECK(executor->prepare(layout, [&](uint64_t bytes) -> Result<void> {
+  const auto onWeight = [&](uint64_t bytes) -> Result<void> {
     if (stop.stop_requested()) return fail(Err::cancelled, "loading was cancelled");
     done = std::min(total, done + bytes);
     if (progress) progress({done, total});
     return {};
-  }));
-  cache.emplace(pages, kPageTokens, info.contextSize);
-
-  running.reserve(size_t(maxRows));
-  for (auto* rows : {&tokens, &seqOfRow, &wantedRows}) rows->reserve(size_t(maxRows));
-  pageTable.reserve(size_t(cache->pagesOfOneSequence()) * size_t(Executor::kFewRows));
+  };
+  const auto stepperOf = [&](const ModelGraph& model, const Hparams& h, bool readsHidden) -> Result<Stepper> {
+    const Placement everythingThere{std::vector<int>(size_t(h.layers) + 2, 0)};
+    auto executor = std::make_unique<Executor>(model, h, std::vector{device}, everythingThere, options.batch);
+    LEMMA_CHECK(executor->prepare(layout, onWeight, draftGraph != nullptr));
+    return Stepper(std::move(executor), KvCache(pages, kPageTokens, info.contextSize), h, options.batch, readsHidden);
+  };
+  LEMMA_TRY(whole, stepperOf(*graph, hparams, false));
+  layers.emplace(std::move(whole));
+  if (draftGraph) {
+    Hparams one = hparams;
+    one.layers = 1;
+    LEMMA_TRY(guessing, stepperOf(*draftGraph, one, true));
+    draft.emplace(std::move(guessing));
+  }
   return {};
 }
 
@@ -205,106 +201,28 @@ std::string_view Model::weightName(const TensorView& weight) const {
   return impl_->weights ? impl_->weights->nameOf(weight) : std::string_view();
 }
 
-SeqId Model::newSequence() { return impl_->cache->create(); }
-void Model::truncate(SeqId seq, int length) { impl_->cache->truncate(seq, length); }
-void Model::drop(SeqId seq) { impl_->cache->drop(seq); }
-int Model::length(SeqId seq) const { return impl_->cache->length(seq); }
-Result<SeqId> Model::fork(SeqId seq, int length) { return impl_->cache->fork(seq, length); }
+SeqId Model::newSequence() { return impl_->layers->cache().create(); }
+void Model::truncate(SeqId seq, int length) { impl_->layers->cache().truncate(seq, length); }
+void Model::drop(SeqId seq) { impl_->layers->cache().drop(seq); }
+int Model::length(SeqId seq) const { return impl_->layers->cache().length(seq); }
+Result<SeqId> Model::fork(SeqId seq, int length) { return impl_->layers->cache().fork(seq, length); }
+
+Stepper* Model::draft() { return impl_->draft ? &*impl_->draft : nullptr; }
 
 std::vector<DeviceInfo> Model::devices() const {
-  return impl_->executor ? impl_->executor->devices() : std::vector<DeviceInfo>{};
+  const Executor* executor = impl_->layers->executor();
+  return executor ? executor->devices() : std::vector<DeviceInfo>{};
 }
-uint64_t Model::privateBytes() const { return impl_->executor ? impl_->executor->bytes() : 0; }
-
-// Checks every row and finds the sequences of the batch.
-Result<void> Model::Impl::readRows(const Batch& batch) {
-  const size_t rows = batch.token.size();
-  if (rows == 0 || batch.pos.size() != rows || batch.seq.size() != rows || batch.wantLogits.size() != rows) {
-    return fail(Err::badValue, "a batch needs rows, and each of them a token, a position, a sequence and a wish");
+uint64_t Model::privateBytes() const {
+  uint64_t bytes = 0;
+  for (const auto* stepper : {&impl_->layers, &impl_->draft}) {
+    if (*stepper && (*stepper)->executor()) bytes += (*stepper)->executor()->bytes();
   }
-  if (rows > size_t(maxRows)) {
-    return fail(Err::badValue, "a batch of " + std::to_string(rows) + " rows, but the model was loaded for " +
-                                   std::to_string(maxRows));
-  }
-  running.clear();
-  tokens.clear();
-  seqOfRow.clear();
-  wantedRows.clear();
-  size_t at = 0;  // rows of a sequence mostly stand together
-  for (size_t r = 0; r < rows; ++r) {
-    const int token = int(batch.token[r]);
-    if (token < 0 || token >= hparams.vocabulary) {
-      return fail(Err::badValue, "the token " + std::to_string(token) + " is outside the vocabulary of " +
-                                     std::to_string(hparams.vocabulary));
-    }
-    const SeqId seq = batch.seq[r];
-    if (at >= running.size() || running[at].seq != seq) {
-      const auto known = std::ranges::find(running, seq, &Running::seq);
-      at = size_t(known - running.begin());
-      if (known == running.end()) {
-        if (!cache->contains(seq)) return fail(Err::badValue, "there is no sequence " + std::to_string(int(seq)));
-        running.push_back({seq, cache->length(seq), cache->length(seq)});
-      }
-    }
-    if (batch.pos[r] != running[at].next) {
-      return fail(Err::badValue, "position " + std::to_string(batch.pos[r]) + " does not follow on the " +
-                                     std::to_string(running[at].next) + " positions of its sequence");
-    }
-    ++running[at].next;
-    tokens.push_back(token);
-    seqOfRow.push_back(int32_t(at));
-    if (batch.wantLogits[r]) wantedRows.push_back(int32_t(r));
-  }
-  return {};
-}
-
-// Finds room for the new positions and lays down the page table.
-Result<void> Model::Impl::reserve() {
-  copies.clear();
-  Result<void> status;
-  for (const Running& r : running) {
-    if (status) status = cache->reserve(r.seq, r.next, copies);
-  }
-  // Also where there was no room for all: the sequences that found it hold their new pages already.
-  if (!copies.empty()) LEMMA_CHECK(executor->copyPages(copies));
-  if (!status) return status;
-  const auto stride = size_t(cache->pagesOfOneSequence());
-  pageTable.assign(running.size() * stride, -1);
-  for (size_t i = 0; i < running.size(); ++i) {
-    std::ranges::copy(cache->pages(running[i].seq), pageTable.begin() + ptrdiff_t(i * stride));
-  }
-  return {};
-}
-
-Result<LogitsView> Model::Impl::forward(const Batch& batch, const CancelFlag& cancel) {
-  LEMMA_CHECK(readRows(batch));
-  const auto step = [&]() -> Result<std::span<float>> {
-    LEMMA_CHECK(reserve());
-    return executor->run({.rows = int32_t(tokens.size()),
-                          .wanted = int32_t(wantedRows.size()),
-                          .tokens = tokens.data(),
-                          .pos = batch.pos.data(),
-                          .seqOfRow = seqOfRow.data(),
-                          .pageTable = pageTable.data(),
-                          .pageTableStride = cache->pagesOfOneSequence(),
-                          .wantedRows = wantedRows.data()},
-                         cancel);
-  };
-  auto logits = step();
-  for (const Running& r : running) {
-    if (logits) {
-      cache->commit(r.seq, r.next);
-    } else {
-      cache->truncate(r.seq, r.before);  // as if the step had not been
-    }
-  }
-  if (!logits) return tl::unexpected(std::move(logits).error());
-  return LogitsView{*logits, hparams.vocabulary};
+  return bytes;
 }
 
 Result<LogitsView> Model::forward(const Batch& batch, const CancelFlag& cancel) {
-  if (!impl_->executor) return fail(Err::unsupported, "only the vocabulary of this model was loaded");
-  return impl_->forward(batch, cancel);
+  return impl_->layers->forward(batch, {}, cancel);
 }
 
 }  // namespace lemma
