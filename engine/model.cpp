@@ -7,12 +7,11 @@
 #include <cmath>
 #include <optional>
 
-#include "engine/memory/kv_cache.h"
 #include "engine/memory/weights.h"
 #include "engine/model_file/model_file.h"
 #include "engine/model_info.h"
 #include "engine/models/model_arch.h"
-#include "engine/schedule/executor.h"
+#include "engine/schedule/stepper.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "kernels/api/backend_list.h"
 #include "kernels/observe/observing_backend.h"
@@ -93,26 +92,19 @@ struct Model::Impl {
   std::string withoutTokenizer;  // why there is none
   Hparams hparams;
   std::unique_ptr<WeightStore> weights;
-  std::unique_ptr<ModelGraph> graph;
-  std::unique_ptr<Executor> executor;  // null where only the vocabulary was loaded
-  std::optional<KvCache> cache;
-  int maxRows = 0;
-
-  // The step's arrays, kept so that a token allocates nothing.
-  struct Running {
-    SeqId seq{};
-    int before = 0, next = 0;  // length in the cache, and with the rows so far
-  };
-  std::vector<Running> running;
-  std::vector<PageCopy> copies;
-  std::vector<int32_t> tokens, seqOfRow, pageTable, wantedRows;
+  std::unique_ptr<ModelGraph> graph, draftGraph;
+  std::optional<Stepper> layers;  // without an executor where only the vocabulary was loaded
+  std::optional<Stepper> draft;   // of the layer that guesses the token after next
 
   Result<void> loadWeights(const LoadOptions& options, const std::function<void(LoadProgress)>& progress,
                            std::stop_token stop);
+<<<<<<< HEAD
   Result<void> readRows(const Batch& batch);
   Result<void> reserve();
   Result<LogitsView> forward(const Batch& batch, const CancelFlag& cancel);
   Error notFinite() const;
+=======
+>>>>>>> archs
 };
 
 Model::Model() : impl_(std::make_unique<Impl>()) {}
@@ -137,7 +129,7 @@ Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options,
     m.chatTemplate = std::move(chatTemplate);
     m.info = describeModel(options.path, m.file, m.tokenizer.get());
     if (!options.vocabularyOnly) return m.loadWeights(options, progress, stop);
-    m.cache.emplace(0, kPageTokens, 0);
+    m.layers.emplace(nullptr, KvCache(0, kPageTokens, 0), Hparams{}, 0, false);
     return {};
   };
   if (auto loaded = load(); !loaded) return fail(loaded.error().code, options.path + ": " + loaded.error().what);
@@ -166,6 +158,10 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
   weights = std::make_unique<WeightStore>(file);
   LEMMA_TRY(bound, arch->bind(hparams, *weights));
   graph = std::move(bound);
+  if (options.draft && hparams.draftLayers > 0 && arch->bindDraft) {
+    LEMMA_TRY(boundDraft, arch->bindDraft(hparams, *weights));
+    draftGraph = std::move(boundDraft);
+  }
 
   const int pages = (info.contextSize + kPageTokens - 1) / kPageTokens + kSparePages;
   const KvLayout layout{.type = kvType,
@@ -174,27 +170,33 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
                         .kvHeads = hparams.kv.heads,
                         .pageTokens = kPageTokens,
                         .pages = pages};
-  LEMMA_CHECK(checkFitsMemory(layout, hparams.layers, info.contextSize));
-  maxRows = options.batch;
+  LEMMA_CHECK(checkFitsMemory(layout, hparams.layers + (draftGraph ? 1 : 0), info.contextSize));
 
-  std::vector<std::unique_ptr<Backend>> devices(1);
   LEMMA_TRY(backend, makeBackend(options));
-  devices[0] = options.observer ? observed(std::move(backend), *options.observer) : std::move(backend);
-  const Placement everythingThere{std::vector<int>(size_t(hparams.layers) + 2, 0)};
-  executor = std::make_unique<Executor>(*graph, hparams, std::move(devices), everythingThere, maxRows);
+  const std::shared_ptr<Backend> device =
+      options.observer ? observed(std::move(backend), *options.observer) : std::move(backend);
   uint64_t done = 0, total = 0;
   for (const ModelTensor& t : file.header.tensors) total += t.bytes;
-  LEMMA_CHECK(executor->prepare(layout, [&](uint64_t bytes) -> Result<void> {
+  const auto onWeight = [&](uint64_t bytes) -> Result<void> {
     if (stop.stop_requested()) return fail(Err::cancelled, "loading was cancelled");
     done = std::min(total, done + bytes);
     if (progress) progress({done, total});
     return {};
-  }));
-  cache.emplace(pages, kPageTokens, info.contextSize);
-
-  running.reserve(size_t(maxRows));
-  for (auto* rows : {&tokens, &seqOfRow, &wantedRows}) rows->reserve(size_t(maxRows));
-  pageTable.reserve(size_t(cache->pagesOfOneSequence()) * size_t(Executor::kFewRows));
+  };
+  const auto stepperOf = [&](const ModelGraph& model, const Hparams& h, bool readsHidden) -> Result<Stepper> {
+    const Placement everythingThere{std::vector<int>(size_t(h.layers) + 2, 0)};
+    auto executor = std::make_unique<Executor>(model, h, std::vector{device}, everythingThere, options.batch);
+    LEMMA_CHECK(executor->prepare(layout, onWeight, draftGraph != nullptr));
+    return Stepper(std::move(executor), KvCache(pages, kPageTokens, info.contextSize), h, options.batch, readsHidden);
+  };
+  LEMMA_TRY(whole, stepperOf(*graph, hparams, false));
+  layers.emplace(std::move(whole));
+  if (draftGraph) {
+    Hparams one = hparams;
+    one.layers = 1;
+    LEMMA_TRY(guessing, stepperOf(*draftGraph, one, true));
+    draft.emplace(std::move(guessing));
+  }
   return {};
 }
 
@@ -207,23 +209,24 @@ WeightPlace Model::placeOf(const TensorView& weight) const {
   return impl_->weights ? impl_->weights->placeOf(weight) : WeightPlace{};
 }
 
-SeqId Model::newSequence() { return impl_->cache->create(); }
-void Model::truncate(SeqId seq, int length) { impl_->cache->truncate(seq, length); }
-void Model::drop(SeqId seq) { impl_->cache->drop(seq); }
-int Model::length(SeqId seq) const { return impl_->cache->length(seq); }
-Result<SeqId> Model::fork(SeqId seq, int length) { return impl_->cache->fork(seq, length); }
+SeqId Model::newSequence() { return impl_->layers->cache().create(); }
+void Model::truncate(SeqId seq, int length) { impl_->layers->cache().truncate(seq, length); }
+void Model::drop(SeqId seq) { impl_->layers->cache().drop(seq); }
+int Model::length(SeqId seq) const { return impl_->layers->cache().length(seq); }
+Result<SeqId> Model::fork(SeqId seq, int length) { return impl_->layers->cache().fork(seq, length); }
+
+Stepper* Model::draft() { return impl_->draft ? &*impl_->draft : nullptr; }
 
 std::vector<DeviceInfo> Model::devices() const {
-  return impl_->executor ? impl_->executor->devices() : std::vector<DeviceInfo>{};
+  const Executor* executor = impl_->layers->executor();
+  return executor ? executor->devices() : std::vector<DeviceInfo>{};
 }
-uint64_t Model::privateBytes() const { return impl_->executor ? impl_->executor->bytes() : 0; }
-
-// Checks every row and finds the sequences of the batch.
-Result<void> Model::Impl::readRows(const Batch& batch) {
-  const size_t rows = batch.token.size();
-  if (rows == 0 || batch.pos.size() != rows || batch.seq.size() != rows || batch.wantLogits.size() != rows) {
-    return fail(Err::badValue, "a batch needs rows, and each of them a token, a position, a sequence and a wish");
+uint64_t Model::privateBytes() const {
+  uint64_t bytes = 0;
+  for (const auto* stepper : {&impl_->layers, &impl_->draft}) {
+    if (*stepper && (*stepper)->executor()) bytes += (*stepper)->executor()->bytes();
   }
+<<<<<<< HEAD
   if (rows > size_t(maxRows)) {
     return fail(Err::badValue, "a batch of " + std::to_string(rows) + " rows, but the model was loaded for " +
                                    std::to_string(maxRows));
@@ -313,11 +316,13 @@ Result<LogitsView> Model::Impl::forward(const Batch& batch, const CancelFlag& ca
   }
   if (!logits) return tl::unexpected(std::move(logits).error());
   return LogitsView{*logits, hparams.vocabulary};
+=======
+  return bytes;
+>>>>>>> archs
 }
 
 Result<LogitsView> Model::forward(const Batch& batch, const CancelFlag& cancel) {
-  if (!impl_->executor) return fail(Err::unsupported, "only the vocabulary of this model was loaded");
-  return impl_->forward(batch, cancel);
+  return impl_->layers->forward(batch, {}, cancel);
 }
 
 }  // namespace lemma

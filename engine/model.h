@@ -18,7 +18,7 @@ namespace lemma {
 
 class Tokenizer;
 class ChatTemplate;
-class KvCache;
+class Stepper;
 struct ModelHeader;
 struct WeightPlace;
 
@@ -37,6 +37,7 @@ struct Batch {
 struct LogitsView {
   std::span<const float> data;  // [wanted rows, vocabulary], dies at the next forward()
   int vocabulary = 0;
+  std::span<const float> hidden;  // [wanted rows, embedding], what the head was given; with LoadOptions::draft only
   std::span<const float> row(int i) const { return data.subspan(size_t(i) * vocabulary, vocabulary); }
   std::span<float> mutableRow(int i) const;  // the sampler may work in place
 };
@@ -64,6 +65,11 @@ class Model {
   void drop(SeqId seq);
   int length(SeqId seq) const;
   Result<SeqId> fork(SeqId seq, int length);  // a copy that shares nothing afterwards
+
+  // The layer that guesses the token after next (multi-token prediction), with sequences of its own; null where
+  // LoadOptions did not ask for it or the model has none. A row at position i is the token at i + 1 beside the hidden
+  // state of position i, and its logits are of the token at i + 2.
+  Stepper* draft();
 
   std::vector<DeviceInfo> devices() const;
   uint64_t privateBytes() const;  // cache, buffers: what was allocated beside the mapped file

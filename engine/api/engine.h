@@ -27,6 +27,7 @@ struct LoadOptions {
   std::string backend = "cpu";          // an entry of backendList()
   std::string target;                   // cpu: force an instruction set
   bool vocabularyOnly = false;          // tokenizer and metadata, no weights
+  bool draft = false;                   // also the layer that guesses the token after next, where the model has one
   ProductObserver* observer = nullptr;  // is shown the inputs of matrix products, which slows them; outlives the model
 };
 

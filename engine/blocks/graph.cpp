@@ -38,11 +38,18 @@ TensorView GraphBuilder::ids(int64_t width) {
   return view;
 }
 
+TensorView GraphBuilder::hidden() {
+  if (!memory_.keepHidden) return wantedActivation(embedding_);
+  return contiguous(memory_.head, bytesOf(vocabulary_, bucket_.wanted), Type::F32, {embedding_, bucket_.wanted});
+}
+
 TensorView GraphBuilder::logits() const {
   return contiguous(memory_.head, 0, Type::F32, {vocabulary_, bucket_.wanted});
 }
 
-uint64_t GraphBuilder::headBytes() const { return bytesOf(vocabulary_, bucket_.wanted); }
+uint64_t GraphBuilder::headBytes() const {
+  return bytesOf(vocabulary_, bucket_.wanted) + (memory_.keepHidden ? bytesOf(embedding_, bucket_.wanted) : 0);
+}
 
 TensorView GraphBuilder::weight(const TensorView& file) {
   if (file.empty() || !memory_.prepare) return file;
@@ -58,6 +65,13 @@ std::shared_ptr<const ExpertSet> GraphBuilder::experts(const std::shared_ptr<con
   for (const TensorView& expert : file->experts) prepared->experts.push_back(weight(expert));
   for (const TensorView& bias : file->biases) prepared->biases.push_back(weight(bias));
   return prepared;
+}
+
+TensorView columns(const TensorView& rows, int64_t from, int64_t width) {
+  TensorView v = rows;
+  v.off += uint64_t(from) * sizeof(float);
+  v.ne[0] = width;
+  return v;
 }
 
 Result<std::vector<Op>> GraphBuilder::take() {

@@ -17,6 +17,7 @@ namespace lemma {
 struct GraphMemory {
   BufferRef arena;                                                    // at least GraphBuilder::arenaBytes()
   BufferRef head;                                                     // at least GraphBuilder::headBytes()
+  bool keepHidden = false;                                            // what the head multiplies lies behind its logits
   std::span<const TensorView> kPools, vPools;                         // one a layer
   std::function<Result<TensorView>(const TensorView& file)> prepare;  // a weight as the device wants it
 };
@@ -31,6 +32,7 @@ class GraphBuilder {
   TensorView residual() const;                 // {embedding, rows}
   TensorView activation(int64_t width);        // {width, rows}, until the next stage
   TensorView wantedActivation(int64_t width);  // {width, wanted rows}, until the next stage
+  TensorView hidden();                         // {embedding, wanted rows}: where the head's input belongs
   TensorView logits() const;                   // {vocabulary, wanted rows}
   TensorView ids(int64_t width);               // {width, rows} I32, likewise
   TensorView weight(const TensorView& file);   // an empty view stays empty
@@ -58,5 +60,8 @@ class GraphBuilder {
   std::vector<Op> ops_;
   Result<void> status_;
 };
+
+// Features from `from` on of rows that are wider.
+TensorView columns(const TensorView& rows, int64_t from, int64_t width);
 
 }  // namespace lemma

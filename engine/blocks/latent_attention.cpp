@@ -5,14 +5,6 @@
 namespace lemma {
 namespace {
 
-// Features from `from` on of rows that are wider.
-TensorView columns(const TensorView& rows, int64_t from, int64_t width) {
-  TensorView v = rows;
-  v.off += uint64_t(from) * sizeof(float);
-  v.ne[0] = width;
-  return v;
-}
-
 // Rows from `from` on of every head's matrix in {in, heads * perHead}.
 TensorView rowsOfHeads(const TensorView& all, int64_t heads, int64_t from, int64_t count) {
   TensorView v = all;

@@ -16,7 +16,7 @@ void embedTokens(GraphBuilder& g, const TokenEnds& w, const Hparams& h) {
 }
 
 void headLogits(GraphBuilder& g, const TokenEnds& w, const Hparams& h) {
-  const TensorView picked = g.wantedActivation(h.embedding);
+  const TensorView picked = g.hidden();
   g.add({.kind = OpKind::selectRows, .in = {g.residual()}, .out = {picked}, .p = {.wantedRows = true}});
   rmsNorm(g, picked, w.outputNorm, picked, h.normEps, 0, true);
   linear(g, w.output, picked, g.logits(), {}, true);

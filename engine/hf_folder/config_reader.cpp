@@ -61,6 +61,32 @@ std::vector<uint64_t> ConfigReader::wholes(std::string_view key) {
   return out;
 }
 
+std::vector<double> ConfigReader::reals(std::string_view key) {
+  const nlohmann::json* v = value(key);
+  if (!v) return {};
+  std::vector<double> out;
+  if (v->is_array()) {
+    for (const auto& entry : *v) {
+      if (entry.is_number() && std::isfinite(entry.get<double>())) out.push_back(entry.get<double>());
+    }
+  }
+  if (!v->is_array() || out.size() != v->size()) refuse(Err::badValue, key, "is not a list of numbers");
+  return out;
+}
+
+std::vector<std::string> ConfigReader::texts(std::string_view key) {
+  const nlohmann::json* v = value(key);
+  if (!v) return {};
+  std::vector<std::string> out;
+  if (v->is_array()) {
+    for (const auto& entry : *v) {
+      if (entry.is_string()) out.push_back(entry.get<std::string>());
+    }
+  }
+  if (!v->is_array() || out.size() != v->size()) refuse(Err::badValue, key, "is not a list of texts");
+  return out;
+}
+
 const nlohmann::json* ConfigReader::object(std::string_view key) {
   const nlohmann::json* v = value(key);
   if (v && !v->is_object()) refuse(Err::badValue, key, "is not an object");

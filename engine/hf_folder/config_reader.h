@@ -25,6 +25,8 @@ class ConfigReader {
   std::optional<bool> flag(std::string_view key);
   std::optional<std::string> text(std::string_view key);
   std::vector<uint64_t> wholes(std::string_view key);  // of an array; empty where absent
+  std::vector<double> reals(std::string_view key);
+  std::vector<std::string> texts(std::string_view key);
   const nlohmann::json* object(std::string_view key);
 
   void missing(std::string_view key) { refuse(Err::notFound, key, "is missing"); }

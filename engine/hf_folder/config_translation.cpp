@@ -69,7 +69,9 @@ void ConfigTranslation::heads() {
   const uint64_t dim = headDim();
   set("attention.key_length", dim);
   set("attention.value_length", dim);
-  set("rope.dimension_count", dim);
+  const double part = config_.real("partial_rotary_factor").value_or(1);
+  unfitUnless(part > 0 && part <= 1, "partial_rotary_factor", "is not a share of 1");
+  set("rope.dimension_count", part > 0 && part < 1 ? uint64_t(double(dim) * part) : dim);
 }
 
 uint64_t ConfigTranslation::headDim() {
@@ -92,11 +94,12 @@ void ConfigTranslation::rope() {
   ConfigReader r(config_.object(name), std::string(name) + ".");
   const auto theta = config_.has("rope_theta") ? config_.real("rope_theta") : r.real("rope_theta");
   if (theta) set("rope.freq_base", GgufValue::of(*theta));
-  const double part = config_.real("partial_rotary_factor").value_or(1);
-  unfitUnless(part == 1, "partial_rotary_factor", "is not 1");
+  unfitUnless(!r.has("full_attention"), "rope_parameters", "is not the same for all layers");
 
   const std::string type = (r.has("rope_type") ? r.text("rope_type") : r.text("type")).value_or("default");
-  if (type != "default") {
+  if (type == "longrope" || type == "su") {
+    longRope(r);
+  } else if (type != "default") {
     const double factor = r.real("factor").value_or(0);
     if (!(factor >= 1e-3 && factor <= 1e6)) r.missing("factor");
     if (type == "llama3") {
@@ -108,6 +111,28 @@ void ConfigTranslation::rope() {
     }
   }
   config_.adopt(r.result());
+}
+
+// LongRoPE: two lists of what each frequency is divided by, the first for contexts beyond the original one.
+void ConfigTranslation::longRope(ConfigReader& r) {
+  constexpr std::string_view kOriginal = "original_max_position_embeddings";
+  const uint64_t original = config_.has(kOriginal) ? need(kOriginal)
+                            : r.has(kOriginal)     ? r.whole(kOriginal).value_or(0)
+                                                   : need("max_position_embeddings");
+  set("rope.scaling.type", GgufValue::of(std::string_view("longrope")));
+  set("rope.scaling.original_context_length", original);
+  for (const auto& [theirs, ours] :
+       {std::pair("long_factor", "rope_factors_long.weight"), std::pair("short_factor", "rope_factors_short.weight")}) {
+    const auto factors = r.reals(theirs);
+    if (factors.empty()) r.missing(theirs);
+    out_.numbers.emplace_back(ours, std::vector<float>(factors.begin(), factors.end()));
+  }
+  auto magnitude = r.real("attention_factor");
+  const double stretched = double(need("max_position_embeddings")) / std::max(1.0, double(original));
+  if (!magnitude && stretched > 1 && original > 1) {
+    magnitude = std::sqrt(1 + std::log(stretched) / std::log(double(original)));
+  }
+  if (magnitude) set("rope.scaling.attn_factor", GgufValue::of(*magnitude));
 }
 
 void ConfigTranslation::yarn(ConfigReader& r, double factor) {
@@ -140,10 +165,11 @@ void ConfigTranslation::llama3(ConfigReader& r, double factor, double base) {
   const uint64_t dims = headDim();
   constexpr uint64_t kMostDims = 4096;
   if (dims > kMostDims || !(high > low)) return r.refuse(Err::badValue, "high_freq_factor", "cannot be used");
+  auto& factors = out_.numbers.emplace_back("rope_freqs.weight", std::vector<float>()).second;
   for (uint64_t i = 0; i < dims / 2; ++i) {
     const double wave = 2 * std::numbers::pi * std::pow(base, double(2 * i) / double(dims));
     const double smooth = std::clamp((original / wave - low) / (high - low), 0.0, 1.0);
-    out_.ropeFactors.push_back(float(1 / ((1 - smooth) / factor + smooth)));
+    factors.push_back(float(1 / ((1 - smooth) / factor + smooth)));
   }
 }
 

@@ -16,9 +16,9 @@ namespace lemma {
 
 struct TranslatedConfig {
   std::vector<std::pair<std::string, GgufValue>> kv;
-  std::vector<float> ropeFactors;  // what rope_freqs.weight is in GGUF; empty where there are none
-  bool tied = false;               // the head is the table of embeddings
-  std::optional<Error> unfit;      // what this build cannot compute with
+  std::vector<std::pair<std::string, std::vector<float>>> numbers;  // tensors of GGUF that are numbers of config.json
+  bool tied = false;                                                // the head is the table of embeddings
+  std::optional<Error> unfit;                                       // what this build cannot compute with
 };
 
 class ConfigTranslation {
@@ -47,6 +47,7 @@ class ConfigTranslation {
   uint64_t headDim();
   void contextLength();
   void rope();
+  void longRope(ConfigReader& r);
   void yarn(ConfigReader& r, double factor);
   void llama3(ConfigReader& r, double factor, double base);
   void quantization();

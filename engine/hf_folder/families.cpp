@@ -1,6 +1,7 @@
 // The families of Hugging Face models that are known, as rows.
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 
 #include "engine/hf_folder/config_translation.h"
 #include "engine/hf_folder/family.h"
@@ -33,6 +34,16 @@ constexpr NameRow kDecoderNames[] = {
     {"mlp.experts.*.gate_proj", "ffn_gate_exps.*"},
     {"mlp.experts.*.up_proj", "ffn_up_exps.*"},
     {"mlp.experts.*.down_proj", "ffn_down_exps.*"},
+    {"mlp.gate.e_score_correction_bias", "exp_probs_b.bias"},
+    {"mlp.shared_experts.gate_proj", "ffn_gate_shexp"},
+    {"mlp.shared_experts.up_proj", "ffn_up_shexp"},
+    {"mlp.shared_experts.down_proj", "ffn_down_shexp"},
+    {"embed_tokens", "nextn.embed_tokens"},
+    {"enorm", "nextn.enorm"},
+    {"hnorm", "nextn.hnorm"},
+    {"eh_proj", "nextn.eh_proj"},
+    {"shared_head.head", "nextn.shared_head_head"},
+    {"shared_head.norm", "nextn.shared_head_norm"},
 };
 
 // ---- Qwen's mixtures of experts
@@ -55,6 +66,7 @@ constexpr NameRow kQwenMoeNames[] = {
 void qwenMoe(ConfigTranslation& t) {
   t.unfitUnless(t.config().whole("decoder_sparse_step").value_or(1) == 1, "decoder_sparse_step", "is not 1");
   t.unfitUnless(t.config().wholes("mlp_only_layers").empty(), "mlp_only_layers", "names layers without experts");
+  if (!t.config().has("norm_topk_prob")) t.set("expert_weights_norm", GgufValue::of(false));  // GGUF's default varies
 }
 
 // ---- DeepSeek V2, V3 and R1
@@ -80,16 +92,6 @@ constexpr NameRow kDeepseekNames[] = {
     {"self_attn.kv_a_proj_with_mqa", "attn_kv_a_mqa"},
     {"self_attn.kv_a_layernorm", "attn_kv_a_norm"},
     {"self_attn.kv_b_proj", "attn_kv_b"},
-    {"mlp.gate.e_score_correction_bias", "exp_probs_b.bias"},
-    {"mlp.shared_experts.gate_proj", "ffn_gate_shexp"},
-    {"mlp.shared_experts.up_proj", "ffn_up_shexp"},
-    {"mlp.shared_experts.down_proj", "ffn_down_shexp"},
-    {"embed_tokens", "nextn.embed_tokens"},
-    {"enorm", "nextn.enorm"},
-    {"hnorm", "nextn.hnorm"},
-    {"eh_proj", "nextn.eh_proj"},
-    {"shared_head.head", "nextn.shared_head_head"},
-    {"shared_head.norm", "nextn.shared_head_norm"},
 };
 
 void deepseek(ConfigTranslation& t) {
@@ -114,6 +116,74 @@ void deepseek(ConfigTranslation& t) {
   if (!t.config().flag("rope_interleave").value_or(true)) t.setHalfSplit();
 }
 
+// ---- GLM-4.5 and 4.6
+
+constexpr KeyRow kGlm4MoeKeys[] = {
+    {"first_k_dense_replace", "leading_dense_block_count", Kind::whole, Need::required},
+    {"n_routed_experts", "expert_count", Kind::whole, Need::required},
+    {"n_shared_experts", "expert_shared_count"},
+    {"num_experts_per_tok", "expert_used_count", Kind::whole, Need::required},
+    {"moe_intermediate_size", "expert_feed_forward_length", Kind::whole, Need::required},
+    {"routed_scaling_factor", "expert_weights_scale", Kind::real},
+    {"n_group", "expert_group_count"},
+    {"topk_group", "expert_group_used_count"},
+    {"num_nextn_predict_layers", "nextn_predict_layers"},
+};
+
+constexpr NameRow kGlm4MoeNames[] = {
+    {"post_attention_layernorm", "post_attention_norm"},
+};
+
+void glm4Moe(ConfigTranslation& t) {
+  t.set("block_count", t.need("num_hidden_layers") + t.config().whole("num_nextn_predict_layers").value_or(0));
+  t.set("expert_gating_func", uint64_t(2));
+  t.set("expert_weights_norm", GgufValue::of(t.config().flag("norm_topk_prob").value_or(true)));
+}
+
+// ---- Phi-3 and Phi-4
+
+constexpr NameRow kPhi3Names[] = {
+    {"self_attn.qkv_proj", "attn_qkv"},
+    {"mlp.gate_up_proj", "ffn_up"},
+};
+
+void phi3(ConfigTranslation& t) {
+  if (const auto window = t.config().whole("sliding_window")) t.set("attention.sliding_window", *window);
+}
+
+// ---- the text models of Gemma 3
+
+constexpr KeyRow kGemma3Keys[] = {
+    {"sliding_window", "attention.sliding_window"},
+    {"sliding_window_pattern", "attention.sliding_window_pattern"},
+    {"rope_local_base_freq", "rope.freq_base_swa", Kind::real},
+    {"final_logit_softcapping", "final_logit_softcapping", Kind::real},
+};
+
+constexpr NameRow kGemma3Names[] = {
+    {"post_attention_layernorm", "post_attention_norm"},
+    {"pre_feedforward_layernorm", "ffn_norm"},
+    {"post_feedforward_layernorm", "post_ffw_norm"},
+};
+
+void gemma3(ConfigTranslation& t) {
+  const double scalar = t.config().real("query_pre_attn_scalar").value_or(256);
+  t.unfitUnless(scalar > 0, "query_pre_attn_scalar", "is not above 0");
+  if (scalar > 0) t.set("attention.scale", GgufValue::of(1 / std::sqrt(scalar)));
+  const std::string activation = t.config().text("hidden_activation").value_or("gelu_pytorch_tanh");
+  t.unfitUnless(activation == "gelu_pytorch_tanh", "hidden_activation", "is " + quotedName(activation));
+  t.unfitUnless(!t.config().has("attn_logit_softcapping"), "attn_logit_softcapping", "bounds scores");
+  // Newer files list the kind of each layer: the first that sees everything ends the period.
+  const auto kinds = t.config().texts("layer_types");
+  if (kinds.empty()) return;
+  const auto period = uint64_t(std::ranges::find(kinds, "full_attention") - kinds.begin()) + 1;
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    t.unfitUnless(kinds[i] == ((i + 1) % period == 0 ? "full_attention" : "sliding_attention"), "layer_types",
+                  "has no period");
+  }
+  t.set("attention.sliding_window_pattern", period);
+}
+
 constexpr HfFamily kFamilies[] = {
     {.modelType = "llama", .architecture = "llama", .halfSplit = true},
     {.modelType = "mistral", .architecture = "llama", .halfSplit = true, .windowed = true},
@@ -129,6 +199,15 @@ constexpr HfFamily kFamilies[] = {
      .keys = kQwenMoeKeys,
      .layer = kQwenMoeNames,
      .more = qwenMoe},
+    {.modelType = "glm4_moe", .architecture = "glm4moe", .keys = kGlm4MoeKeys, .layer = kGlm4MoeNames, .more = glm4Moe},
+    {.modelType = "phi3", .architecture = "phi3", .layer = kPhi3Names, .more = phi3},
+    {.modelType = "gemma3_text",
+     .architecture = "gemma3",
+     .keys = kGemma3Keys,
+     .layer = kGemma3Names,
+     .tied = true,
+     .normsLessOne = true,
+     .more = gemma3},
     {.modelType = "deepseek_v2",
      .architecture = "deepseek2",
      .keys = kDeepseekKeys,

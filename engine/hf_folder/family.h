@@ -35,6 +35,7 @@ struct HfFamily {
   bool halfSplit = false;          // rotary positions are in halves where this architecture's GGUF has them interleaved
   bool ownHeads = false;           // the widths of its heads are in `more`
   bool windowed = false;           // sliding_window counts without use_sliding_window
+  bool normsLessOne = false;       // weights of norms are kept less one
   void (*more)(ConfigTranslation&) = nullptr;  // what rows cannot say
 };
 

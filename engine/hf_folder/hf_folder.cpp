@@ -24,6 +24,7 @@ constexpr uint64_t kIndexBytes = 64 << 20;
 constexpr uint64_t kTokenizerBytes = 128 << 20;
 constexpr size_t kShards = 4096;
 constexpr size_t kTensors = 1 << 20;
+constexpr int64_t kNormWidth = 1 << 20;
 
 std::string_view textOf(const MappedFile& file) {
   return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
@@ -46,7 +47,8 @@ class Opening {
     LEMMA_CHECK(readTexts());
     LEMMA_CHECK(openShards());
     LEMMA_CHECK(nameTensors());
-    if (!translated_.ropeFactors.empty()) addRopeFactors();
+    for (auto& [name, numbers] : translated_.numbers) add(name, std::move(numbers));
+    if (family_ && family_->normsLessOne) LEMMA_CHECK(addOneToNorms());
     ModelHeader& header = model_.header;
     if (header.tensors.size() > kTensors) {
       return fail(Err::tooLarge, folder_ + " holds more than the " + std::to_string(kTensors) + " tensors allowed");
@@ -227,17 +229,35 @@ class Opening {
                                    "embeddings are tied");
   }
 
-  void addRopeFactors() {
-    const auto factors = std::make_shared<const std::vector<float>>(std::move(translated_.ropeFactors));
-    const auto bytes = std::as_bytes(std::span(*factors));
-    ModelTensor t{.name = "rope_freqs.weight",
-                  .type = Type::F32,
-                  .rank = 1,
-                  .part = uint32_t(model_.parts.size()),
-                  .bytes = bytes.size()};
-    t.ne[0] = int64_t(factors->size());
+  // A tensor that lies in no file: keeps its numbers in memory.
+  void add(const std::string& name, std::vector<float> values) {
+    const auto kept = std::make_shared<const std::vector<float>>(std::move(values));
+    const auto bytes = std::as_bytes(std::span(*kept));
+    ModelTensor t{
+        .name = name, .type = Type::F32, .rank = 1, .part = uint32_t(model_.parts.size()), .bytes = bytes.size()};
+    t.ne[0] = int64_t(kept->size());
     model_.header.tensors.push_back(std::move(t));
-    model_.parts.push_back({"", bytes, factors});
+    model_.parts.push_back({"", bytes, kept});
+  }
+
+  // GGUF's norms hold their weight whole: the only numbers of a folder that are not used where they lie.
+  Result<void> addOneToNorms() {
+    std::vector<ModelTensor> norms;
+    std::erase_if(model_.header.tensors, [&](const ModelTensor& t) {
+      if (t.name.ends_with("norm.weight")) norms.push_back(t);
+      return t.name.ends_with("norm.weight");
+    });
+    for (const ModelTensor& t : norms) {
+      const TypeInfo* type = typeInfo(t.type);
+      if (t.rank != 1 || t.ne[0] < 1 || t.ne[0] > kNormWidth || !type || !type->decode || type->block != 1) {
+        return fail(Err::badValue, folder_ + ": the tensor " + quotedName(t.name) + " is not the weight of a norm");
+      }
+      std::vector<float> values(size_t(t.ne[0]));
+      type->decode(model_.parts[t.part].bytes.data() + t.offset, values.data(), t.ne[0]);
+      for (float& v : values) v += 1;
+      add(t.name, std::move(values));
+    }
+    return {};
   }
 
   const std::string folder_;

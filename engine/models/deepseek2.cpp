@@ -52,9 +52,43 @@ Result<Hparams> readHparams(const ModelHeader& header) {
 struct Layer {
   TensorView attentionNorm, ffnNorm;
   LatentAttentionWeights attention;
-  DenseFfnWeights dense;  // of the first layers
-  MoeFfnWeights moe;      // of all others
+  DenseFfnWeights dense;  // hidden 0: experts instead
+  MoeFfnWeights moe;
 };
+
+std::string prefixOf(int index) { return "blk." + std::to_string(index) + "."; }
+
+Result<Layer> bindLayer(WeightStore& weights, const Hparams& h, int index) {
+  const std::string prefix = prefixOf(index);
+  Layer l;
+  LEMMA_TRY(attentionNorm, weights.require(prefix + "attn_norm.weight", {h.embedding}));
+  LEMMA_TRY(attention, bindLatentAttention(weights, prefix, h));
+  LEMMA_TRY(ffnNorm, weights.require(prefix + "ffn_norm.weight", {h.embedding}));
+  l.attentionNorm = attentionNorm;
+  l.attention = attention;
+  l.ffnNorm = ffnNorm;
+  if (index < h.experts->denseLayers) {
+    LEMMA_TRY(dense, bindDenseFfn(weights, prefix, h.embedding, h.feedForward));
+    l.dense = dense;
+  } else {
+    LEMMA_TRY(moe, bindMoeFfn(weights, prefix, h.embedding, *h.experts));
+    l.moe = std::move(moe);
+  }
+  return l;
+}
+
+// `place`: of the layer's keys and values among the pools.
+void decoderLayer(GraphBuilder& g, const Layer& l, const Hparams& h, int place, const TensorView& frequencies) {
+  const TensorView x = g.residual(), normed = g.activation(h.embedding);
+  rmsNorm(g, x, l.attentionNorm, normed, h.normEps);
+  latentAttention(g, l.attention, h, place, frequencies, normed, x);
+  rmsNorm(g, x, l.ffnNorm, normed, h.normEps);
+  if (l.dense.hidden > 0) {
+    denseFfn(g, l.dense, normed, x);
+  } else {
+    moeFfn(g, l.moe, *h.experts, normed, x);
+  }
+}
 
 class DeepSeek2 final : public ModelGraph {
  public:
@@ -66,63 +100,81 @@ class DeepSeek2 final : public ModelGraph {
     ends_ = ends;
     frequencies_ = frequencies;
     for (int i = 0; i < h_.layers; ++i) {
-      LEMMA_TRY(layer, bindLayer(weights, i));
+      LEMMA_TRY(layer, bindLayer(weights, h_, i));
       layers_.push_back(std::move(layer));
     }
     return {};
   }
 
   void embed(GraphBuilder& g) const override { embedTokens(g, ends_, h_); }
-
   void layer(GraphBuilder& g, int index) const override {
-    const Layer& l = layers_[size_t(index)];
-    const TensorView x = g.residual(), normed = g.activation(h_.embedding);
-    rmsNorm(g, x, l.attentionNorm, normed, h_.normEps);
-    latentAttention(g, l.attention, h_, index, frequencies_, normed, x);
-    rmsNorm(g, x, l.ffnNorm, normed, h_.normEps);
-    if (index < h_.experts->denseLayers) {
-      denseFfn(g, l.dense, normed, x);
-    } else {
-      moeFfn(g, l.moe, *h_.experts, normed, x);
-    }
+    decoderLayer(g, layers_[size_t(index)], h_, index, frequencies_);
   }
-
   void head(GraphBuilder& g) const override { headLogits(g, ends_, h_); }
 
  private:
-  Result<Layer> bindLayer(WeightStore& weights, int index) const {
-    const std::string prefix = "blk." + std::to_string(index) + ".";
-    Layer l;
-    LEMMA_TRY(attentionNorm, weights.require(prefix + "attn_norm.weight", {h_.embedding}));
-    LEMMA_TRY(attention, bindLatentAttention(weights, prefix, h_));
-    LEMMA_TRY(ffnNorm, weights.require(prefix + "ffn_norm.weight", {h_.embedding}));
-    l.attentionNorm = attentionNorm;
-    l.attention = attention;
-    l.ffnNorm = ffnNorm;
-    if (index < h_.experts->denseLayers) {
-      LEMMA_TRY(dense, bindDenseFfn(weights, prefix, h_.embedding, h_.feedForward));
-      l.dense = dense;
-    } else {
-      LEMMA_TRY(moe, bindMoeFfn(weights, prefix, h_.embedding, *h_.experts));
-      l.moe = std::move(moe);
-    }
-    return l;
-  }
-
   const Hparams h_;
   TokenEnds ends_;
   TensorView frequencies_;
   std::vector<Layer> layers_;
 };
 
+// Multi-token prediction (DeepSeek-V3, arXiv:2412.19437, section 2.2): the embedding of the next token and the model's
+// own view of this one, both normalised, become the input of one more layer, whose head guesses the token after next.
+class Draft final : public ModelGraph {
+ public:
+  explicit Draft(const Hparams& h) : h_(h) {}
+
+  Result<void> bind(WeightStore& weights) {
+    const std::string prefix = prefixOf(h_.layers) + "nextn.";
+    LEMMA_TRY(main, bindTokenEnds(weights, h_));
+    LEMMA_TRY(table, weights.optional(prefix + "embed_tokens.weight", {h_.embedding, h_.vocabulary}));
+    LEMMA_TRY(output, weights.optional(prefix + "shared_head_head.weight", {h_.embedding, h_.vocabulary}));
+    LEMMA_TRY(norm, weights.require(prefix + "shared_head_norm.weight", {h_.embedding}));
+    LEMMA_TRY(tokenNorm, weights.require(prefix + "enorm.weight", {h_.embedding}));
+    LEMMA_TRY(hiddenNorm, weights.require(prefix + "hnorm.weight", {h_.embedding}));
+    LEMMA_TRY(join, bindLinear(weights, prefix + "eh_proj", int64_t(2) * h_.embedding, h_.embedding));
+    LEMMA_TRY(frequencies, ropeFrequencies(h_.rope, weights, h_.context));
+    LEMMA_TRY(layer, bindLayer(weights, h_, h_.layers));
+    // Files may leave out the two that it shares with the model.
+    ends_ = {table.empty() ? main.tokens : table, norm, output.empty() ? main.output : Linear{output, {}}};
+    tokenNorm_ = tokenNorm;
+    hiddenNorm_ = hiddenNorm;
+    join_ = join;
+    frequencies_ = frequencies;
+    layer_ = std::move(layer);
+    return {};
+  }
+
+  void embed(GraphBuilder& g) const override {
+    const TensorView both = g.activation(int64_t(2) * h_.embedding);
+    const TensorView token = columns(both, 0, h_.embedding), hidden = columns(both, h_.embedding, h_.embedding);
+    g.add({.kind = OpKind::embed, .in = {g.weight(ends_.tokens)}, .out = {token}, .p = {.scale = h_.embeddingScale}});
+    rmsNorm(g, token, tokenNorm_, token, h_.normEps);
+    rmsNorm(g, g.residual(), hiddenNorm_, hidden, h_.normEps);
+    linear(g, join_, both, g.residual());
+  }
+  void layer(GraphBuilder& g, int) const override { decoderLayer(g, layer_, h_, 0, frequencies_); }
+  void head(GraphBuilder& g) const override { headLogits(g, ends_, h_); }
+
+ private:
+  const Hparams h_;  // of the whole model
+  TokenEnds ends_;
+  TensorView tokenNorm_, hiddenNorm_, frequencies_;
+  Linear join_;  // {2 embedding, embedding}
+  Layer layer_;
+};
+
+template <class Graph>
 Result<std::unique_ptr<ModelGraph>> bind(const Hparams& h, WeightStore& weights) {
-  auto model = std::make_unique<DeepSeek2>(h);
+  auto model = std::make_unique<Graph>(h);
   LEMMA_CHECK(model->bind(weights));
   return model;
 }
 
 }  // namespace
 
-extern const ModelArch kArch_deepseek2{.ggufName = "deepseek2", .readHparams = readHparams, .bind = bind};
+extern const ModelArch kArch_deepseek2{
+    .ggufName = "deepseek2", .readHparams = readHparams, .bind = bind<DeepSeek2>, .bindDraft = bind<Draft>};
 
 }  // namespace lemma

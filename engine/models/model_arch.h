@@ -20,6 +20,9 @@ struct ModelArch {
   Result<Hparams> (*readHparams)(const ModelHeader& header);
   // Finds every tensor and checks its shape; the error names the tensor.
   Result<std::unique_ptr<ModelGraph>> (*bind)(const Hparams& hparams, WeightStore& weights);
+  // The first of Hparams::draftLayers as a model of one layer; null where this build does not run such layers. Its
+  // embed() finds in the residual stream what the head of the model was given.
+  Result<std::unique_ptr<ModelGraph>> (*bindDraft)(const Hparams& hparams, WeightStore& weights) = nullptr;
 };
 
 std::span<const ModelArch* const> modelArchTable();  // written by CMake

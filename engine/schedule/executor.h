@@ -28,7 +28,7 @@ class Executor {
   static constexpr int kFewRows = 8;
 
   // `model` and what it is bound to must outlive the executor.
-  Executor(const ModelGraph& model, const Hparams& hparams, std::vector<std::unique_ptr<Backend>> devices,
+  Executor(const ModelGraph& model, const Hparams& hparams, std::vector<std::shared_ptr<Backend>> devices,
            const Placement& placement, int maxRows);
   ~Executor();
   Executor(const Executor&) = delete;
@@ -37,12 +37,15 @@ class Executor {
   // Told the bytes of each weight when a device has it; an error ends the preparation.
   using OnWeight = std::function<Result<void>(uint64_t bytes)>;
 
-  // Allocates the cache and compiles what generation needs.
-  Result<void> prepare(const KvLayout& layout, const OnWeight& onWeight = {});
+  // Allocates the cache and compiles what generation needs. keepHidden: hidden() is wanted.
+  Result<void> prepare(const KvLayout& layout, const OnWeight& onWeight = {}, bool keepHidden = false);
 
-  // Runs one step of at most maxRows rows. Logits {wanted, vocabulary} live until the next run.
+  // Runs one step of at most maxRows rows. Logits {wanted, vocabulary} live until the next run. `residual` {rows,
+  // embedding} is what the residual stream holds before the first stage, for a graph that reads it there.
   // Err::cancelled where the flag was set: what the step wrote to the cache is then undefined.
-  Result<std::span<float>> run(const StepData& step, const CancelFlag& cancel);
+  Result<std::span<float>> run(const StepData& step, const CancelFlag& cancel, std::span<const float> residual = {});
+  // What the head was given in the last run: {wanted, embedding}, behind the final norm.
+  std::span<const float> hidden() const { return hidden_; }
 
   Result<void> copyPages(std::span<const PageCopy> copies) { return pools_.copyPages(copies); }
   std::vector<DeviceInfo> devices() const;
@@ -56,8 +59,8 @@ class Executor {
   };
   struct Variant {  // every segment's program for one size of batch
     std::vector<std::unique_ptr<Program>> programs;
-    std::span<float> logits;  // host memory, where it wants any
-    TensorView deviceLogits;  // copied to `logits` where the device's memory cannot be read
+    std::span<float> logits, hidden;        // host memory, where it wants any
+    TensorView deviceLogits, deviceHidden;  // copied there where the device's memory cannot be read
   };
   struct Head {
     BufferRef buffer;
@@ -75,11 +78,13 @@ class Executor {
   Result<TensorView> prepareWeight(Backend& backend, const TensorView& file);
   Result<Variant*> variant(RowBucket bucket);
   Result<void> passOn(const Segment& from, const Segment& to, int rows);
+  TensorView residualOf(BufferRef buf, int rows) const;
+  Result<void> fetch(const TensorView& device, std::byte* host);
 
   const ModelGraph& model_;
   const Hparams hparams_;
   const int maxRows_;
-  std::vector<std::unique_ptr<Backend>> devices_;
+  const std::vector<std::shared_ptr<Backend>> devices_;
   std::vector<Segment> segments_;
   std::vector<Backend*> backendOfLayer_;
   KvPools pools_;
@@ -88,6 +93,8 @@ class Executor {
   std::map<int, Head> heads_;                        // by most wanted rows
   std::map<std::pair<int, int>, Variant> variants_;  // by RowBucket
   std::vector<float> staging_;                       // the residual stream between two devices
+  std::span<const float> hidden_;
+  bool keepHidden_ = false;
   uint64_t bytes_ = 0;
   OnWeight onWeight_;
 };

@@ -23,9 +23,11 @@ constexpr const char* kPretokenizers[] = {"llama-bpe",  "qwen2",  "deepseek-v3",
 
 // What pre-tokenizers treat differently: contractions, digits, signs, spaces and lines, cases, marks, scripts, emoji.
 constexpr std::string_view kProbe =
-    "I'll SAY we've DON'T it's HE'S 1234567 3.14159e-10 v2x100 \u00bd\u0663\u0664  two   spaces\tand\ttabs \n\n  lines\r\n\r\n"
+    "I'll SAY we've DON'T it's HE'S 1234567 3.14159e-10 v2x100 \u00bd\u0663\u0664  two   spaces\tand\ttabs \n\n  "
+    "lines\r\n\r\n"
     "   indented(code[0]==\"x\"){return a+=1;}// ok!!!...???\n camelCase HTTPServer snake_case Z\u00fcrich na\u00efve "
-    "e\u0301te\u0301 \u4f60\u597d\uff0c\u4e16\u754c\u3002 \u3053\u3093\u306b\u3061\u306f \uc548\ub155\ud558\uc138\uc694 "
+    "e\u0301te\u0301 \u4f60\u597d\uff0c\u4e16\u754c\u3002 \u3053\u3093\u306b\u3061\u306f "
+    "\uc548\ub155\ud558\uc138\uc694 "
     "\u0417\u0434\u0440\u0430\u0432\u0441\u0442\u0432\u0443\u0439 \u0645\u0631\u062d\u0628\u0627 "
     "\u0939\u093f\u0928\u094d\u0926\u0940 \u0e44\u0e17\u0e22 \U0001f600\U0001f680\u2764\ufe0f $100 50% #tag @you "
     "https://a.b/c?d=e&f  ";

@@ -86,6 +86,16 @@ TEST(Inspect, json) {
   EXPECT_EQ(d["parameters"]["all"], elements);
 }
 
+TEST(Inspect, saysThatALayerDrafts) {
+  const std::string goldens = goldensFolder();
+  LEMMA_NEEDS(goldens, "the golden data");
+  const std::string drafts = goldens + "/models/deepseek_r1_fp8";
+  EXPECT_EQ(parsed(runCli({"inspect", "--json", "-m", drafts}).out)["draft_layers"], 1);
+  EXPECT_NE(runCli({"inspect", "-m", drafts}).out.find("\ndraft layers  1\n"), std::string::npos);
+  const std::string none = goldens + "/models/llama31/model-f32.gguf";
+  EXPECT_TRUE(parsed(runCli({"inspect", "--json", "-m", none}).out)["draft_layers"].is_null());
+}
+
 // Formats and architectures that this build cannot compute are shown all the same.
 TEST(Inspect, foreignArchitectureAndFormat) {
   const std::string goldens = goldensFolder();

@@ -4,7 +4,7 @@
 A model is a list of tensors under GGUF's names, whose numbers come from a counter hashed by splitmix64, so that a test
 makes the very same file without storing its weights (tests/model/counted_model.h). transformers runs it in float32 with
 eager attention. golden.json: metadata, tensors, prompts (ids, positions of the rows in logits.npy, the context to load
-the model with), greedy tokens, and `mutations`: by how much a wrong feature would change those logits at most.
+the model with), greedy tokens, config.json and names of the same model as a folder of transformers, and `mutations`: by how much a wrong feature would change those logits at most.
 Needs torch, transformers, numpy and gguf. Usage: make_arch_goldens.py [--gguf FOLDER] [NAME ...]
 --gguf also writes the models as GGUF files, with gguf's own writer, for other programs to read.
 """
@@ -105,6 +105,17 @@ class Spec:
         """transformers' parameters from ours."""
         return {hf: torch.from_numpy(np.ascontiguousarray(value)) for name, tensor in self.tensors.values.items()
                 for hf, value in self.parameter(name, tensor)}
+
+    def name_for_folder(self):
+        """Names the tensors as a folder does, `*` being the number of an expert, and gives its config.json."""
+        for t in self.tensors.listed:
+            value = self.tensors.values[t["name"]]
+            named = self.parameter(t["name"], value)
+            if named:
+                t["hf"] = named[0][0] if len(named) == 1 else named[0][0].replace("experts.0.", "experts.*.")
+                if len(named) == 1 and not np.array_equal(named[0][1].ravel(), value.ravel()):
+                    t["hf_less"] = 1
+        return {"config": json.loads(self.config().to_json_string(use_diff=True))}
 
     def model(self, config=None, state=None):
         config = config or self.config()
@@ -484,6 +495,10 @@ class GptOss(Spec):
             yield name, self.model(state={k: v * 0 if word in k else v for k, v in self.state().items()})
 
 
+    def name_for_folder(self):
+        return {}  # its experts lie in another order there
+
+
 class GptOssMxfp4(GptOss):
     mxfp4, count = True, 6
 
@@ -540,6 +555,7 @@ def make(name, folder):
         "architecture": spec.arch,
         "reference": f"transformers {transformers.__version__}, torch {torch.__version__}, eager, float32, CPU",
         "metadata": spec.metadata,
+        **spec.name_for_folder(),
         "tensors": spec.tensors.listed,
         "prompts": {p: {"ids": ids[p], "positions": POSITIONS[p], "context": spec.contexts[p]} for p in ids},
         "greedy_from_short": {"ids": tokens, "min_top2_margin": round(margin, 4)},

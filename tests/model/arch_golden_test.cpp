@@ -20,11 +20,16 @@ class ArchGolden : public testing::TestWithParam<std::tuple<const char*, const c
     const auto folder = std::filesystem::path(LEMMA_TESTS_DIR) / "goldens/models" / std::get<0>(GetParam());
     golden_ = nlohmann::json::parse(readText(folder / "golden.json"));
     logits_ = readNpy(folder / "logits.npy");
+    writeModel();
+  }
+
+  virtual void writeModel() {
     ASSERT_TRUE(countedModel(golden_).write(file_.path()));
+    path_ = file_.path();
   }
 
   std::unique_ptr<Model> load(const std::string& prompt) {
-    auto model = Model::load({.path = file_.path(),
+    auto model = Model::load({.path = path_,
                               .context = golden_["prompts"][prompt]["context"].get<int>(),
                               .batch = 256,
                               .threads = 2,
@@ -66,6 +71,7 @@ class ArchGolden : public testing::TestWithParam<std::tuple<const char*, const c
   nlohmann::json golden_;
   Npy logits_;
   TemporaryFile file_;
+  std::string path_;
 };
 
 TEST_P(ArchGolden, oneBatch) { expectLogits(256); }
@@ -80,6 +86,21 @@ TEST_P(ArchGolden, greedyTokens) {
   EXPECT_EQ(greedy(*load("short"), prompt, int(expected.size())), expected);
 }
 
+// The same models as folders of transformers.
+class ArchFolder : public ArchGolden {
+ protected:
+  void writeModel() override {
+    path_ = file_.path() + ".folder";
+    std::filesystem::create_directory(path_);
+    ASSERT_TRUE(writeCountedFolder(golden_, path_));
+  }
+  void TearDown() override { std::filesystem::remove_all(path_); }
+};
+
+TEST_P(ArchFolder, oneBatch) { expectLogits(256); }
+
+TEST_P(ArchFolder, chunksOfSeven) { expectLogits(7); }
+
 std::string label(const testing::TestParamInfo<ArchGolden::ParamType>& info) {
   std::string name = std::string(std::get<0>(info.param)) + "_" + std::get<1>(info.param);
   std::ranges::replace(name, '-', '_');
@@ -92,9 +113,69 @@ INSTANTIATE_TEST_SUITE_P(
     Models, ArchGolden,
     testing::Combine(testing::Values("phi3", "gemma3", "qwen2moe", "qwen3moe", "glm4moe", "gpt-oss"), kBackends),
     label);
+INSTANTIATE_TEST_SUITE_P(Models, ArchFolder,
+                         testing::Combine(testing::Values("phi3", "gemma3", "qwen2moe", "qwen3moe", "glm4moe"),
+                                          kBackends),
+                         label);
 // The fast backend rounds what it multiplies with experts of this type to 8 bits: another class.
 INSTANTIATE_TEST_SUITE_P(Quantised, ArchGolden,
                          testing::Combine(testing::Values("gpt-oss-mxfp4"), testing::Values("reference")), label);
+
+struct HostileFolder {
+  const char* name;
+  const char* golden;
+  void (*spoil)(nlohmann::json& golden);
+  Err want;
+  const char* word;
+};
+
+const HostileFolder kHostileFolders[] = {
+    {"no long factors", "phi3", [](auto& g) { g["config"]["rope_scaling"].erase("long_factor"); }, Err::notFound,
+     "rope_scaling.long_factor"},
+    {"factors that are no numbers", "phi3", [](auto& g) { g["config"]["rope_scaling"]["short_factor"][1] = "x"; },
+     Err::badValue, "rope_scaling.short_factor"},
+    {"a factor too many", "phi3", [](auto& g) { g["config"]["rope_scaling"]["long_factor"].push_back(1.0); },
+     Err::badValue, "rope_factors_long.weight"},
+    {"more than a head rotated", "phi3", [](auto& g) { g["config"]["partial_rotary_factor"] = 1e300; },
+     Err::unsupported, "partial_rotary_factor"},
+    {"less than nothing rotated", "glm4moe", [](auto& g) { g["config"]["partial_rotary_factor"] = -1; },
+     Err::unsupported, "partial_rotary_factor"},
+    {"layers without a period", "gemma3", [](auto& g) { g["config"]["layer_types"][1] = "full_attention"; },
+     Err::unsupported, "layer_types"},
+    {"layers that are no texts", "gemma3", [](auto& g) { g["config"]["layer_types"] = 7; }, Err::badValue,
+     "layer_types"},
+    {"another gate", "gemma3", [](auto& g) { g["config"]["hidden_activation"] = "relu"; }, Err::unsupported,
+     "hidden_activation"},
+    {"a norm that is a matrix", "gemma3",
+     [](auto& g) {
+       g["tensors"][1]["ne"] = {24, 2};
+     },
+     Err::badValue, "output_norm.weight"},
+    {"no router", "qwen2moe",
+     [](auto& g) {
+       std::erase_if(g["tensors"].template get_ref<nlohmann::json::array_t&>(),
+                     [](const auto& t) { return t["name"] == "blk.0.ffn_gate_inp.weight"; });
+     },
+     Err::notFound, "blk.0.ffn_gate_inp.weight"},
+};
+
+TEST(ArchFolders, hostileOnesAreRefusedInOneSentence) {
+  for (const HostileFolder& c : kHostileFolders) {
+    SCOPED_TRACE(c.name);
+    auto golden = nlohmann::json::parse(
+        readText(std::filesystem::path(LEMMA_TESTS_DIR) / "goldens/models" / c.golden / "golden.json"));
+    c.spoil(golden);
+    const TemporaryFile place;
+    const std::filesystem::path folder = place.path() + ".folder";
+    std::filesystem::create_directory(folder);
+    ASSERT_TRUE(writeCountedFolder(golden, folder));
+    const auto model = Model::load({.path = folder.string(), .threads = 1});
+    std::filesystem::remove_all(folder);
+    ASSERT_FALSE(model);
+    EXPECT_EQ(model.error().code, c.want) << model.error().what;
+    EXPECT_NE(model.error().what.find(c.word), std::string::npos) << model.error().what;
+  }
+}
 
 // Gemma 3 of 27B scales q . k by the width of the stream a head, and only its number of layers tells.
 TEST(Gemma3, of62LayersScalesByWidthAHead) {

@@ -186,7 +186,7 @@ TEST(Placement, twoDevicesComputeWhatOneDoes) {
   for (int i = 0; i < 12; ++i) pos[size_t(i)] = i;
   std::vector<std::vector<float>> results;
   for (const std::vector<int>& plan : {std::vector<int>{0, 0, 0, 0}, {0, 1, 1, 1}, {0, 0, 1, 0}, {1, 0, 1, 0}}) {
-    std::vector<std::unique_ptr<Backend>> devices;
+    std::vector<std::shared_ptr<Backend>> devices;
     devices.reserve(2);
     for (int d = 0; d < 2; ++d) devices.push_back(std::move(*backendEntry("reference")->make({.id = DeviceId(d)})));
     Executor executor(**graph, *hparams, std::move(devices), {plan}, 16);

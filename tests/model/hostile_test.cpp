@@ -2,18 +2,12 @@
 #include <fstream>
 
 #include "engine/model_file/model_file.h"
+#include "tests/model/hostile_model.h"
 #include "tests/model/run_model.h"
 #include "tests/model/tiny_model.h"
 
 namespace lemma::test {
 namespace {
-
-struct Hostile {
-  const char* name;
-  std::function<void(TinyModel&)> spoil;
-  Err code;
-  const char* names;  // what the sentence must name
-};
 
 const Hostile kHostile[] = {
     {"no architecture", [](TinyModel& m) { m.text.erase("general.architecture"); }, Err::notFound,
@@ -284,126 +278,12 @@ const Hostile kHostileGemma3[] = {
      "gemma3.final_logit_softcapping"},
 };
 
-// Of every mixture of experts.
-std::vector<Hostile> hostileExperts(const std::string& arch) {
-  const auto key = [arch](const char* name) { return arch + "." + name; };
-  return {
-      {"no count of experts", [=](TinyModel& m) { m.whole.erase(key("expert_count")); }, Err::notFound, "expert_count"},
-      {"no experts", [=](TinyModel& m) { m.whole[key("expert_count")] = 0; }, Err::badValue, "expert_count"},
-      {"experts of 2^40", [=](TinyModel& m) { m.whole[key("expert_count")] = 1ull << 40; }, Err::badValue,
-       "expert_count"},
-      {"more experts than there are", [=](TinyModel& m) { m.whole[key("expert_count")] = 5; }, Err::badValue,
-       "ffn_gate_inp.weight"},
-      {"none of them used", [=](TinyModel& m) { m.whole[key("expert_used_count")] = 0; }, Err::badValue,
-       "expert_used_count"},
-      {"more of them used than there are", [=](TinyModel& m) { m.whole[key("expert_used_count")] = 5; }, Err::badValue,
-       "expert_used_count"},
-      {"experts of no width", [=](TinyModel& m) { m.whole[key("expert_feed_forward_length")] = 0; }, Err::badValue,
-       "expert_feed_forward_length"},
-      {"experts of another width", [=](TinyModel& m) { m.whole[key("expert_feed_forward_length")] = 64; },
-       Err::badValue, "ffn_gate_exps.weight"},
-      {"a scoring of another kind", [=](TinyModel& m) { m.whole[key("expert_gating_func")] = 9; }, Err::unsupported,
-       "expert_gating_func"},
-      {"weights scaled by what is no number", [=](TinyModel& m) { m.real[key("expert_weights_scale")] = NAN; },
-       Err::badValue, "expert_weights_scale"},
-      {"no router", [](TinyModel& m) { m.tensors.erase("blk.1.ffn_gate_inp.weight"); }, Err::notFound,
-       "blk.1.ffn_gate_inp.weight"},
-      {"no downs", [](TinyModel& m) { m.tensors.erase("blk.1.ffn_down_exps.weight"); }, Err::notFound,
-       "blk.1.ffn_down_exps.weight"},
-      {"ups of one expert",
-       [](TinyModel& m) {
-         m.tensors["blk.1.ffn_up_exps.weight"].ne = {64, 32};
-       },
-       Err::badValue, "blk.1.ffn_up_exps.weight"},
-      {"biases of an expert less",
-       [](TinyModel& m) {
-         m.tensors["blk.1.ffn_up_exps.bias"] = {Type::F32, {32, 3}};
-       },
-       Err::badValue, "blk.1.ffn_up_exps.bias"},
-      {"integer experts", [](TinyModel& m) { m.tensors["blk.1.ffn_up_exps.weight"].type = Type::I8; }, Err::unsupported,
-       "blk.1.ffn_up_exps.weight"},
-  };
-}
-
-const Hostile kHostileQwen2Moe[] = {
-    {"no width of the shared expert", [](TinyModel& m) { m.whole.erase("qwen2moe.expert_shared_feed_forward_length"); },
-     Err::notFound, "qwen2moe.expert_shared_feed_forward_length"},
-    {"no gate of the shared expert", [](TinyModel& m) { m.tensors.erase("blk.0.ffn_gate_inp_shexp.weight"); },
-     Err::notFound, "blk.0.ffn_gate_inp_shexp.weight"},
-    {"a gate of the shared expert for two",
-     [](TinyModel& m) {
-       m.tensors["blk.0.ffn_gate_inp_shexp.weight"].ne = {64, 2};
-     },
-     Err::badValue, "blk.0.ffn_gate_inp_shexp.weight"},
-    {"a weighted shared expert with a bias",
-     [](TinyModel& m) {
-       m.tensors["blk.1.ffn_down_shexp.bias"] = {Type::F32, {64}};
-     },
-     Err::unsupported, "blk.1.ffn_gate_inp_shexp.weight"},
-    {"no bias of q", [](TinyModel& m) { m.tensors.erase("blk.0.attn_q.bias"); }, Err::notFound, "blk.0.attn_q.bias"},
-};
-
-const Hostile kHostileGlm4Moe[] = {
-    {"only layers that guess", [](TinyModel& m) { m.whole["glm4moe.nextn_predict_layers"] = 2; }, Err::badValue,
-     "glm4moe.nextn_predict_layers"},
-    {"no dense layer where one should be", [](TinyModel& m) { m.tensors.erase("blk.0.ffn_up.weight"); }, Err::notFound,
-     "blk.0.ffn_up.weight"},
-    {"a dense layer too many", [](TinyModel& m) { m.whole["glm4moe.leading_dense_block_count"] = 2; }, Err::notFound,
-     "blk.1.ffn_gate.weight"},
-    {"65 shared experts", [](TinyModel& m) { m.whole["glm4moe.expert_shared_count"] = 65; }, Err::badValue,
-     "glm4moe.expert_shared_count"},
-    {"shared experts of another width", [](TinyModel& m) { m.whole["glm4moe.expert_shared_count"] = 2; }, Err::badValue,
-     "blk.1.ffn_gate_shexp.weight"},
-    {"a choice's bias of another length", [](TinyModel& m) { m.tensors["blk.1.exp_probs_b.bias"].ne = {3}; },
-     Err::badValue, "blk.1.exp_probs_b.bias"},
-    {"a norm of q alone",
-     [](TinyModel& m) {
-       m.tensors["blk.0.attn_q_norm.weight"] = {Type::F32, {32}};
-     },
-     Err::notFound, "blk.0.attn_k_norm.weight"},
-};
-
-const Hostile kHostileGptOss[] = {
-    {"no window", [](TinyModel& m) { m.whole.erase("gpt-oss.attention.sliding_window"); }, Err::notFound,
-     "gpt-oss.attention.sliding_window"},
-    {"no sinks", [](TinyModel& m) { m.tensors.erase("blk.1.attn_sinks.weight"); }, Err::notFound,
-     "blk.1.attn_sinks.weight"},
-    {"a sink too many", [](TinyModel& m) { m.tensors["blk.1.attn_sinks.weight"].ne = {3}; }, Err::badValue,
-     "blk.1.attn_sinks.weight"},
-    {"no bias of v", [](TinyModel& m) { m.tensors.erase("blk.0.attn_v.bias"); }, Err::notFound, "blk.0.attn_v.bias"},
-    {"a router's bias of another length", [](TinyModel& m) { m.tensors["blk.0.ffn_gate_inp.bias"].ne = {5}; },
-     Err::badValue, "blk.0.ffn_gate_inp.bias"},
-};
-
-void expectRefused(const std::string& architecture, std::span<const Hostile> cases) {
-  for (const Hostile& c : cases) {
-    SCOPED_TRACE(c.name);
-    TinyModel tiny(architecture);
-    c.spoil(tiny);
-    TemporaryFile file;
-    ASSERT_TRUE(tiny.writer().write(file.path()));
-    const auto model = Model::load({.path = file.path(), .kvType = "f32", .backend = "reference"});
-    ASSERT_FALSE(model);
-    const std::string& what = model.error().what;
-    EXPECT_EQ(model.error().code, c.code) << what;
-    EXPECT_NE(what.find(c.names), std::string::npos) << what;
-    EXPECT_NE(what.find(file.path()), std::string::npos) << what;
-    EXPECT_TRUE(std::ranges::none_of(what, [](unsigned char ch) { return ch < 0x20 || ch == 0x7f; })) << what;
-  }
-}
-
 TEST(HostileModel, isRefusedInOneSentence) {
   expectRefused("llama", kHostile);
   expectRefused("qwen2", kHostileQwen2);
   expectRefused("qwen3", kHostileQwen3);
   expectRefused("phi3", kHostilePhi3);
   expectRefused("gemma3", kHostileGemma3);
-  expectRefused("qwen2moe", kHostileQwen2Moe);
-  expectRefused("glm4moe", kHostileGlm4Moe);
-  expectRefused("gpt-oss", kHostileGptOss);
-  for (const char* mixture : {"qwen2moe", "qwen3moe", "glm4moe", "gpt-oss"}) {
-    expectRefused(mixture, hostileExperts(mixture));
-  }
 }
 
 // A scale that is no number loads, since nobody reads every weight before the first answer; what is computed names it.

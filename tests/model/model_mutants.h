@@ -86,7 +86,8 @@ inline void runModelMutants(const TypeInfo& type, int count, uint32_t seed) {
           mutant[at] ^= std::byte(1 << below(8));
           break;
         case 2:  // scales that are no numbers, counts that are absurd
-          std::fill_n(mutant.begin() + ptrdiff_t(at), std::min<size_t>(mutant.size() - at, 1 + below(8)), std::byte(0xff));
+          std::fill_n(mutant.begin() + ptrdiff_t(at), std::min<size_t>(mutant.size() - at, 1 + below(8)),
+                      std::byte(0xff));
           break;
         case 3:
           mutant.resize(at);

@@ -108,6 +108,7 @@ Json describe(const std::string& path, const ModelFile& model) {
            {"parameters", {{"all", parameters.all}, {"active", parameters.active}}},
            {"context", valueOf(header, architecture + ".context_length")},
            {"layers", valueOf(header, architecture + ".block_count")},
+           {"draft_layers", valueOf(header, architecture + ".nextn_predict_layers")},
            {"embedding", valueOf(header, architecture + ".embedding_length")},
            {"tokenizer", tokenizerOf(model)},
            {"template", valueOf(header, "tokenizer.chat_template")}};
@@ -159,6 +160,7 @@ void printHuman(const Json& d) {
   row("parameters", humanCount(all) + (active == all ? "" : ", " + humanCount(active) + " active for a token"));
   known("context", "context");
   known("layers", "layers");
+  known("draft layers", "draft_layers");
   known("embedding", "embedding");
   const Json& tokenizer = d["tokenizer"];
   row("tokenizer", tokenizer.is_null() ? "none"
