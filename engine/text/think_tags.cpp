@@ -28,7 +28,8 @@ constexpr ThinkFormat kFormats[] = {
      R::anywhere,
      false,  // gpt-oss; commentary is said to the person
      {"<|start|>assistant", "<|channel|>final<|message|>", "<|channel|>commentary<|message|>", "<|end|>", "<|return|>"},
-     "<|start|>assistant<|channel|>final<|message|>"},
+     "<|start|>assistant<|channel|>final<|message|>",
+     true},
     {"<|think|>",
      "<|end|>",
      R::anywhere,
