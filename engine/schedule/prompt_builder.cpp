@@ -63,11 +63,15 @@ Result<std::unique_ptr<PromptBuilder>> PromptBuilder::make(const Model& model) {
   return b;
 }
 
-// Takes the template where it can put one question, which is the least that is asked of it.
+// Takes the template where it can put one question, alone or under a system message: the least that is asked of it.
 Result<void> PromptBuilder::use(const std::string& source) {
   LEMMA_TRY(chat, ChatTemplate::compile(source));
   const ThinkFormat& format = thinkFormatOf(source);
-  LEMMA_CHECK(render(chat, format, {{"user", "Hello"}}, {.kind = ThinkBudget::Kind::off}));
+  constexpr ThinkBudget kOff{.kind = ThinkBudget::Kind::off};
+  const auto question = render(chat, format, {{"user", "Hello"}}, kOff);
+  if (!question && !render(chat, format, {{"system", "Be brief."}, {"user", "Hello"}}, kOff)) {
+    return tl::unexpected(question.error());
+  }
   chat_ = std::make_unique<ChatTemplate>(std::move(chat));
   format_ = &format;
   return {};

@@ -336,6 +336,9 @@ TEST_F(EngineTest, aTemplateThatCannotBeUsedIsReplacedAndSaid) {
 
 TEST_F(EngineTest, aTemplateThatRefusesAConversationFailsItAndTheBuiltInOneDoesNot) {
   Engine engine;
+  load(engine,
+       {.chatTemplate = "{% if messages[0]['role'] != 'system' %}{{ raise_exception('No system turn.') }}{% endif %}"});
+  EXPECT_NE(run(engine, request("Hello")).error.find("No system turn."), std::string::npos);
   load(engine, {.chatTemplate = "{% if messages | length > 1 %}{{ raise_exception('One question only.') }}{% endif %}"
                                 "{{ messages[0]['content'] }}"});
   ChatRequest r = request("Hello");
