@@ -31,6 +31,12 @@ std::string textOf(const Tokenizer& tokenizer, std::optional<Token> t) {
   return t ? std::string(tokenizer.piece(*t)) : std::string();
 }
 
+const char* effortOf(const ThinkBudget& think) {
+  if (think.kind == ThinkBudget::Kind::max) return "high";
+  const int tokens = think.kind == ThinkBudget::Kind::off ? 0 : think.tokens;
+  return tokens <= kThinkLow ? "low" : tokens <= kThinkMedium ? "medium" : "high";
+}
+
 bool endsWith(std::string_view text, std::string_view tag) {
   const size_t last = text.find_last_not_of(" \n\r\t");
   return last != std::string_view::npos && text.substr(0, last + 1).ends_with(tag);
@@ -57,17 +63,22 @@ Result<std::unique_ptr<PromptBuilder>> PromptBuilder::make(const Model& model) {
   return b;
 }
 
-// Takes the template where it can put one question, which is the least that is asked of it.
+// Takes the template where it can put one question, alone or under a system message: the least that is asked of it.
 Result<void> PromptBuilder::use(const std::string& source) {
   LEMMA_TRY(chat, ChatTemplate::compile(source));
-  LEMMA_CHECK(render(chat, {{"user", "Hello"}}, {.kind = ThinkBudget::Kind::off}));
+  const ThinkFormat& format = thinkFormatOf(source);
+  constexpr ThinkBudget kOff{.kind = ThinkBudget::Kind::off};
+  const auto question = render(chat, format, {{"user", "Hello"}}, kOff);
+  if (!question && !render(chat, format, {{"system", "Be brief."}, {"user", "Hello"}}, kOff)) {
+    return tl::unexpected(question.error());
+  }
   chat_ = std::make_unique<ChatTemplate>(std::move(chat));
-  format_ = &thinkFormatOf(source);
+  format_ = &format;
   return {};
 }
 
-Result<PromptText> PromptBuilder::render(const ChatTemplate& chat, const std::vector<ChatTurn>& turns,
-                                         const ThinkBudget& think) const {
+Result<PromptText> PromptBuilder::render(const ChatTemplate& chat, const ThinkFormat& format,
+                                         const std::vector<ChatTurn>& turns, const ThinkBudget& think) const {
   nlohmann::ordered_json messages = nlohmann::ordered_json::array();
   for (const ChatTurn& t : turns) messages.push_back({{"role", t.role}, {"content", t.content}});
   const Tokenizer& tokenizer = *model_.tokenizer();
@@ -76,7 +87,9 @@ Result<PromptText> PromptBuilder::render(const ChatTemplate& chat, const std::ve
                                       {"add_generation_prompt", true},
                                       {"bos_token", textOf(tokenizer, tokenizer.bos())},
                                       {"eos_token", textOf(tokenizer, tokenizer.eos())},
-                                      {"enable_thinking", thinks}};
+                                      {"enable_thinking", thinks},
+                                      {"thinking", thinks}};
+  if (format.takesEffort) variables["reasoning_effort"] = effortOf(think);
   if (tokenizer.pad()) variables["pad_token"] = textOf(tokenizer, tokenizer.pad());
   if (tokenizer.unknown()) variables["unk_token"] = textOf(tokenizer, tokenizer.unknown());
   return chat.prompt(variables);
@@ -85,8 +98,8 @@ Result<PromptText> PromptBuilder::render(const ChatTemplate& chat, const std::ve
 TurnMarks PromptBuilder::learnMarks() const {
   const std::string user = "LEMMAUSERWORDS", assistant = "LEMMAASSISTANTWORDS", second = "LEMMASECONDWORDS";
   TurnMarks marks{.assistantToUser = "\n\n", .userToAssistant = "\n\n"};
-  auto rendered =
-      render(*chat_, {{"user", user}, {"assistant", assistant}, {"user", second}}, {.kind = ThinkBudget::Kind::off});
+  auto rendered = render(*chat_, *format_, {{"user", user}, {"assistant", assistant}, {"user", second}},
+                         {.kind = ThinkBudget::Kind::off});
   if (!rendered) return marks;  // a template that refuses three plain turns still gets a readable join
   const std::string text = rendered->text();
   const size_t a = text.find(assistant), u = text.find(second);
@@ -162,7 +175,7 @@ Result<BuiltPrompt> PromptBuilder::build(const ChatRequest& request, int context
 
 Result<BuiltPrompt> PromptBuilder::assemble(const ChatTemplate& chat, const ChatRequest& request,
                                             const std::vector<ChatTurn>& turns, BuiltPrompt out, int leftOut) const {
-  LEMMA_TRY(text, render(chat, turns, request.think));
+  LEMMA_TRY(text, render(chat, *out.format, turns, request.think));
   if (text.openedBy) out.format = text.openedBy;
   // Some templates put the empty thought themselves where they are told not to think.
   const bool emptied = request.think.kind == ThinkBudget::Kind::off && endsWith(text.text(), out.format->close);

@@ -41,7 +41,7 @@ class PromptBuilder {
  private:
   explicit PromptBuilder(const Model& model) : model_(model) {}
   Result<void> use(const std::string& source);
-  Result<PromptText> render(const ChatTemplate& chat, const std::vector<ChatTurn>& turns,
+  Result<PromptText> render(const ChatTemplate& chat, const ThinkFormat& format, const std::vector<ChatTurn>& turns,
                             const ThinkBudget& think) const;
   TurnMarks learnMarks() const;
   Result<BuiltPrompt> assemble(const ChatTemplate& chat, const ChatRequest& request, const std::vector<ChatTurn>& turns,

@@ -21,15 +21,22 @@ constexpr ThinkFormat kFormats[] = {
      "<|END_THINKING|>",
      R::anywhere,
      true,
-     {"<|START_RESPONSE|>", "<|END_RESPONSE|>"}},  // Command
+     {"<|START_RESPONSE|>", "<|END_RESPONSE|>"},
+     "<|START_RESPONSE|>"},  // Command
     {"<|channel|>analysis<|message|>",
      "<|end|>",
      R::anywhere,
      false,  // gpt-oss; commentary is said to the person
-     {"<|start|>assistant", "<|channel|>final<|message|>", "<|channel|>commentary<|message|>", "<|end|>",
-      "<|return|>"}},
-    {"<|think|>", "<|end|>", R::anywhere, false, {"<|begin|>assistant", "<|content|>", "<|end|>"}},  // Solar
-    {"<|channel>thought", "<channel|>", R::anywhere},                                                // Gemma
+     {"<|start|>assistant", "<|channel|>final<|message|>", "<|channel|>commentary<|message|>", "<|end|>", "<|return|>"},
+     "<|start|>assistant<|channel|>final<|message|>",
+     true},
+    {"<|think|>",
+     "<|end|>",
+     R::anywhere,
+     false,
+     {"<|begin|>assistant", "<|content|>", "<|end|>"},
+     "<|begin|>assistant<|content|>"},                 // Solar
+    {"<|channel>thought", "<channel|>", R::anywhere},  // Gemma
 };
 }  // namespace
 

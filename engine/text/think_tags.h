@@ -20,6 +20,8 @@ struct ThinkFormat {
   Reopens reopens = Reopens::ifSeen;
   bool closeIsClear = true;                       // the closing tag alone says that a thought ends (`<|end|>` does not)
   std::array<std::string_view, 5> answerMarks{};  // frame the answer, never part of it
+  std::string_view answerLead{};  // what leads from a thought that was closed for the model to the words of its answer
+  bool takesEffort = false;       // its templates ask for reasoning_effort: low, medium or high
 };
 
 using ThinkTags = std::span<const ThinkFormat>;

@@ -16,16 +16,19 @@ Scaffold makeScaffold(bool trained, bool opensThink, const ThinkBudget& budget, 
   const bool wanted =
       budget.kind == ThinkBudget::Kind::max || (budget.kind == ThinkBudget::Kind::tokens && budget.tokens > 0);
   const std::string open(format.open), close(format.close);
+  // Tags stand on lines of their own; formats that frame the answer too have no blank space around their tokens.
+  const bool framed = !format.answerLead.empty();
+  const std::string closing = framed ? close + std::string(format.answerLead) : "\n" + close + "\n\n";
   Scaffold s;
-  s.close = "\n" + close + "\n\n";
+  s.close = closing;
   if (opensThink) {
     s.style = wanted ? ThinkStyle::opened : ThinkStyle::emptied;
     s.startsInThink = wanted;
-    if (!wanted) s.prefill = "\n" + close + "\n\n";
+    if (!wanted) s.prefill = closing;
   } else if (trained) {
     s.style = wanted ? ThinkStyle::prefilled : ThinkStyle::emptied;
     s.startsInThink = wanted;
-    s.prefill = open + (wanted ? "\n" : "\n\n" + close + "\n\n");
+    s.prefill = open + (framed ? "" : "\n") + (wanted ? "" : closing);
   } else if (wanted) {
     s.style = ThinkStyle::led;
     s.startsInThink = true;

@@ -166,6 +166,9 @@ constexpr std::string_view kQwen35 =
 constexpr std::string_view kSeedCoder =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}\r\n]+)"
     R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
+// Viking's two expressions in one: ` ?[^(\s|.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c)]+`, and every number alone
+constexpr std::string_view kViking =
+    R"( ?[^(\s|.,!?\x{2026}\x{3002}\x{ff0c}\x{3001}\x{964}\x{6d4}\x{60c})\p{N}]+| (?=\p{N})|\p{N})";
 // Kimi K2: gpt4o's without Chinese characters, which stand alone
 constexpr std::string_view kKimi = R"([\p{Han}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*)"
                                    R"([\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?)"
@@ -306,6 +309,8 @@ constexpr Pretokenizer kPretokenizers[] = {
     {.name = "gigachat", .stages = {gpt2}},
     {.name = "granite-docling", .stages = {gpt2}},
     {.name = "mellum", .stages = {gpt2}},
+    {.name = "trillion", .stages = {gpt2}},
+    {.name = "viking", .expression = kViking},
     {.name = "falcon", .stages = {falconSigns, gpt2, threeDigits}},
     {.name = "smollm", .stages = {eachNumber, gpt2}},
     {.name = "starcoder", .stages = {eachNumber, gpt2}},

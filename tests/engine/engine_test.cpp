@@ -281,6 +281,36 @@ TEST_F(EngineTest, anEmptyThoughtOfTheTemplateIsNotPutTwice) {
   EXPECT_EQ(*with, *without) << "the scaffold's or the template's";
 }
 
+// By the variables that published templates ask: enable_thinking (Qwen 3), thinking (DeepSeek V3.1, Granite),
+// reasoning_effort (gpt-oss, and only there: others know other words for it).
+TEST_F(EngineTest, templatesLearnHowLongToThink) {
+  const std::string channels = "{# <|channel|>analysis<|message|> #}";
+  const auto tokens = [&](const std::string& chat, const ThinkBudget& think) {
+    Engine engine;
+    load(engine, {.chatTemplate = chat});
+    ChatRequest r = request("Hello");
+    r.think = think;
+    const auto count = engine.countTokens(r);
+    EXPECT_TRUE(count) << count.error().what;
+    return count.value_or(-1);
+  };
+  using Kind = ThinkBudget::Kind;
+  for (const char* variable : {"thinking", "enable_thinking"}) {
+    const std::string asks = "{% if " + std::string(variable) + " %}12345{% else %}12{% endif %}";
+    EXPECT_EQ(tokens("{{ messages }}" + asks, {.kind = Kind::off}), tokens("{{ messages }}12", {.kind = Kind::off}));
+    EXPECT_EQ(tokens("{{ messages }}" + asks, {.kind = Kind::max}), tokens("{{ messages }}12345", {.kind = Kind::max}));
+  }
+  const std::pair<ThinkBudget, std::string> kEfforts[] = {{{.kind = Kind::off}, "low"},
+                                                          {{.kind = Kind::tokens, .tokens = kThinkLow}, "low"},
+                                                          {{.kind = Kind::tokens, .tokens = kThinkMedium}, "medium"},
+                                                          {{.kind = Kind::tokens, .tokens = kThinkHigh}, "high"},
+                                                          {{.kind = Kind::max}, "high"}};
+  for (const auto& [think, word] : kEfforts) {
+    EXPECT_EQ(tokens(channels + "{{ reasoning_effort }}", think), tokens(channels + word, think)) << word;
+    EXPECT_EQ(tokens("x{{ reasoning_effort }}", think), tokens("x", think)) << word;
+  }
+}
+
 TEST_F(EngineTest, aTemplateThatCannotBeUsedIsReplacedAndSaid) {
   const std::string kBombs[] = {
       "{% if %}",
@@ -306,6 +336,9 @@ TEST_F(EngineTest, aTemplateThatCannotBeUsedIsReplacedAndSaid) {
 
 TEST_F(EngineTest, aTemplateThatRefusesAConversationFailsItAndTheBuiltInOneDoesNot) {
   Engine engine;
+  load(engine,
+       {.chatTemplate = "{% if messages[0]['role'] != 'system' %}{{ raise_exception('No system turn.') }}{% endif %}"});
+  EXPECT_NE(run(engine, request("Hello")).error.find("No system turn."), std::string::npos);
   load(engine, {.chatTemplate = "{% if messages | length > 1 %}{{ raise_exception('One question only.') }}{% endif %}"
                                 "{{ messages[0]['content'] }}"});
   ChatRequest r = request("Hello");

@@ -21,7 +21,7 @@ import llama_cpp
 import make_splits
 
 NAMES = """gpt-2 phi-2 mpt olmo jina-es jina-de jina-v1-en jina-v2-es jina-v2-de jina-v2-code roberta-bpe a.x-4.0
-exaone4 gigachat granite-docling mellum smollm starcoder refact command-r codeshell exaone mellum2 minerva-7b llama-bpe
+exaone4 gigachat granite-docling mellum trillion viking smollm starcoder refact command-r codeshell exaone mellum2 minerva-7b llama-bpe
 llama3 llama-v3 falcon3 falcon-h1 lfm2 midm-2.0 pixtral smaug-bpe dbrx chatglm-bpe glm4 glm5 qwen2 deepseek-r1-qwen
 stablelm2 megrez f2llmv2 kormo bailingmoe hunyuan grok-2 solar-open seed-coder qwen35 kimi-k2 deepseek-coder deepseek-v3
 hunyuan-dense joyai-llm tekken gpt-4o llama4 kanana2 minimax-m2""".split()

@@ -47,6 +47,7 @@ EXPRESSIONS = {
     "qwen35": [r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*"
                r"|\s*[\r\n]+|\s+(?!\S)|\s+"],
     "seed-coder": [LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}").replace(r"[^\s\p{L}\p{N}]+[\r\n]*", r"[^\s\p{L}\p{N}\r\n]+")],
+    "viking": [" ?[^(\\s|.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c)]+", r"\p{N}"],
     "kimi-k2": [rf"(?V1)[\p{{Han}}]+|{LEAD}{KIMI_A}*{KIMI_B}+{SHORT}|{LEAD}{KIMI_A}+{KIMI_B}*{SHORT}|\p{{N}}{{1,3}}"
                 + TAIL.replace("/", "")],
     "gpt-4o": [rf"{LEAD}{A}*{B}+{SHORT}|{LEAD}{A}+{B}*{SHORT}|\p{{N}}{{1,3}}{TAIL}"],

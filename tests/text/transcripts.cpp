@@ -114,6 +114,11 @@ TEST(Transcripts, everyCutGivesTheSameParts) {
     std::vector<std::string> bytes;
     for (const char c : text) bytes.emplace_back(1, c);
     EXPECT_EQ(show(replay(t, bytes)), want) << "byte by byte";
+    for (const size_t size : {3u, 7u}) {
+      std::vector<std::string> chunks;
+      for (size_t at = 0; at < text.size(); at += size) chunks.push_back(text.substr(at, size));
+      EXPECT_EQ(show(replay(t, chunks)), want) << size << " bytes at a time";
+    }
     const size_t step = std::max<size_t>(1, text.size() / 60);
     for (size_t a = 0; a <= text.size(); ++a) {
       ASSERT_EQ(show(replay(t, {text.substr(0, a), text.substr(a)})), want) << "cut at " << a;

@@ -315,6 +315,20 @@ TEST_F(WindowTest, aModelThatLoadsSaysHowFarItIs) {
   EXPECT_TRUE(sees("Try again"));
 }
 
+// A chat template that cannot be used keeps nobody from asking.
+TEST_F(WindowTest, aRemarkOnTheModelInUseIsSeenAndStopsNothing) {
+  open();
+  const QString remark = "The model's chat template cannot be used; the model is spoken to in ChatML instead.";
+  model_.fail(ModelPort::State::Ready, remark, {});
+  settle();
+  EXPECT_TRUE(sees(remark));
+  EXPECT_FALSE(sees("Try again"));
+  EXPECT_FALSE(sees("Open another model file"));
+  ask("Why?");
+  finish();
+  EXPECT_TRUE(sees("Copy answer"));
+}
+
 TEST_F(WindowTest, aThreadThatCannotBeReadSaysSoInItsPlace) {
   addThread("One", 3000);
   history_.failNextLoad("The conversation could not be read: the disk says no. Try again.");
