@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <optional>
 
 #include "engine/memory/weights.h"
@@ -98,13 +97,6 @@ struct Model::Impl {
 
   Result<void> loadWeights(const LoadOptions& options, const std::function<void(LoadProgress)>& progress,
                            std::stop_token stop);
-<<<<<<< HEAD
-  Result<void> readRows(const Batch& batch);
-  Result<void> reserve();
-  Result<LogitsView> forward(const Batch& batch, const CancelFlag& cancel);
-  Error notFinite() const;
-=======
->>>>>>> archs
 };
 
 Model::Model() : impl_(std::make_unique<Impl>()) {}
@@ -226,103 +218,17 @@ uint64_t Model::privateBytes() const {
   for (const auto* stepper : {&impl_->layers, &impl_->draft}) {
     if (*stepper && (*stepper)->executor()) bytes += (*stepper)->executor()->bytes();
   }
-<<<<<<< HEAD
-  if (rows > size_t(maxRows)) {
-    return fail(Err::badValue, "a batch of " + std::to_string(rows) + " rows, but the model was loaded for " +
-                                   std::to_string(maxRows));
-  }
-  running.clear();
-  tokens.clear();
-  seqOfRow.clear();
-  wantedRows.clear();
-  size_t at = 0;  // rows of a sequence mostly stand together
-  for (size_t r = 0; r < rows; ++r) {
-    const int token = int(batch.token[r]);
-    if (token < 0 || token >= hparams.vocabulary) {
-      return fail(Err::badValue, "the token " + std::to_string(token) + " is outside the vocabulary of " +
-                                     std::to_string(hparams.vocabulary));
-    }
-    const SeqId seq = batch.seq[r];
-    if (at >= running.size() || running[at].seq != seq) {
-      const auto known = std::ranges::find(running, seq, &Running::seq);
-      at = size_t(known - running.begin());
-      if (known == running.end()) {
-        if (!cache->contains(seq)) return fail(Err::badValue, "there is no sequence " + std::to_string(int(seq)));
-        running.push_back({seq, cache->length(seq), cache->length(seq)});
-      }
-    }
-    if (batch.pos[r] != running[at].next) {
-      return fail(Err::badValue, "position " + std::to_string(batch.pos[r]) + " does not follow on the " +
-                                     std::to_string(running[at].next) + " positions of its sequence");
-    }
-    ++running[at].next;
-    tokens.push_back(token);
-    seqOfRow.push_back(int32_t(at));
-    if (batch.wantLogits[r]) wantedRows.push_back(int32_t(r));
-  }
-  return {};
-}
-
-// Finds room for the new positions and lays down the page table.
-Result<void> Model::Impl::reserve() {
-  copies.clear();
-  Result<void> status;
-  for (const Running& r : running) {
-    if (status) status = cache->reserve(r.seq, r.next, copies);
-  }
-  // Also where there was no room for all: the sequences that found it hold their new pages already.
-  if (!copies.empty()) LEMMA_CHECK(executor->copyPages(copies));
-  if (!status) return status;
-  const auto stride = size_t(cache->pagesOfOneSequence());
-  pageTable.assign(running.size() * stride, -1);
-  for (size_t i = 0; i < running.size(); ++i) {
-    std::ranges::copy(cache->pages(running[i].seq), pageTable.begin() + ptrdiff_t(i * stride));
-  }
-  return {};
-}
-
-// Nothing can be sampled from such numbers, and the person should know which file to fetch again.
-Error Model::Impl::notFinite() const {
-  constexpr uint64_t kMostRead = uint64_t(8) << 30;
-  const std::string_view name = weights->notFinite(kMostRead);
-  return {Err::badValue, "the model computes numbers that are not finite" +
-                             (name.empty() ? std::string() : "; the tensor " + quotedName(name) + " holds such")};
-}
-
-Result<LogitsView> Model::Impl::forward(const Batch& batch, const CancelFlag& cancel) {
-  LEMMA_CHECK(readRows(batch));
-  const auto step = [&]() -> Result<std::span<float>> {
-    LEMMA_CHECK(reserve());
-    return executor->run({.rows = int32_t(tokens.size()),
-                          .wanted = int32_t(wantedRows.size()),
-                          .tokens = tokens.data(),
-                          .pos = batch.pos.data(),
-                          .seqOfRow = seqOfRow.data(),
-                          .pageTable = pageTable.data(),
-                          .pageTableStride = cache->pagesOfOneSequence(),
-                          .wantedRows = wantedRows.data()},
-                         cancel);
-  };
-  auto logits = step();
-  if (logits && !std::all_of(logits->begin(), logits->end(), [](float x) { return std::isfinite(x); })) {
-    logits = tl::unexpected(notFinite());
-  }
-  for (const Running& r : running) {
-    if (logits) {
-      cache->commit(r.seq, r.next);
-    } else {
-      cache->truncate(r.seq, r.before);  // as if the step had not been
-    }
-  }
-  if (!logits) return tl::unexpected(std::move(logits).error());
-  return LogitsView{*logits, hparams.vocabulary};
-=======
   return bytes;
->>>>>>> archs
 }
 
 Result<LogitsView> Model::forward(const Batch& batch, const CancelFlag& cancel) {
-  return impl_->layers->forward(batch, {}, cancel);
+  auto logits = impl_->layers->forward(batch, {}, cancel);
+  if (!logits && logits.error().what == Stepper::kNotFinite) {  // the person should know which file to fetch again
+    constexpr uint64_t kMostRead = uint64_t(8) << 30;
+    const std::string_view name = impl_->weights->notFinite(kMostRead);
+    if (!name.empty()) logits.error().what += "; the tensor " + quotedName(name) + " holds such";
+  }
+  return logits;
 }
 
 }  // namespace lemma

@@ -1,6 +1,7 @@
 #include "engine/schedule/stepper.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace lemma {
 
@@ -96,6 +97,9 @@ Result<LogitsView> Stepper::forward(const Batch& batch, std::span<const float> h
                           cancel, hidden);
   };
   auto logits = step();
+  if (logits && !std::ranges::all_of(*logits, [](float x) { return std::isfinite(x); })) {
+    logits = fail(Err::badValue, std::string(kNotFinite));
+  }
   for (const Running& r : running_) {
     if (logits) {
       cache_.commit(r.seq, r.next);

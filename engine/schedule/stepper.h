@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "engine/memory/kv_cache.h"
@@ -16,6 +17,9 @@ class Stepper {
  public:
   // Nothing runs where there is no executor. readsHidden: of a layer that drafts.
   Stepper(std::unique_ptr<Executor> executor, KvCache cache, const Hparams& hparams, int maxRows, bool readsHidden);
+
+  // What forward() says of logits that nothing can be sampled from; the step is as if it had not been.
+  static constexpr std::string_view kNotFinite = "the model computes numbers that are not finite";
 
   // `hidden` {rows, embedding}: for a layer that drafts, the model's hidden states at the rows' positions; else empty.
   Result<LogitsView> forward(const Batch& batch, std::span<const float> hidden, const CancelFlag& cancel);
