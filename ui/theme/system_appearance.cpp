@@ -32,8 +32,11 @@ SystemAppearance::SystemAppearance(QObject* parent) : AppearancePort(parent) {
   qGuiApp->installEventFilter(this);
   QDBusConnection bus = QDBusConnection::sessionBus();
   if (!bus.isConnected()) return;
-  bus.connect(kService, kPath, kInterface, QStringLiteral("SettingChanged"), this,
-              SLOT(settingChanged(QString, QString, QDBusVariant)));
+  // The slot takes the message: one with the three arguments is not connected by Qt 6.4.
+  if (!bus.connect(kService, kPath, kInterface, QStringLiteral("SettingChanged"), QStringLiteral("ssv"), this,
+                   SLOT(settingChanged(QDBusMessage)))) {
+    qWarning("The desktop's settings are not followed while the program runs.");
+  }
   ask(kAppearance, QStringLiteral("color-scheme"));
   ask(kAppearance, QStringLiteral("contrast"));
   ask(kAppearance, QStringLiteral("reduced-motion"));
@@ -51,8 +54,9 @@ void SystemAppearance::ask(const QString& group, const QString& key) {
   });
 }
 
-void SystemAppearance::settingChanged(const QString& group, const QString& key, const QDBusVariant& value) {
-  take(group, key, value.variant());
+void SystemAppearance::settingChanged(const QDBusMessage& message) {
+  const QVariantList values = message.arguments();
+  if (values.size() == 3) take(values[0].toString(), values[1].toString(), values[2]);
 }
 
 void SystemAppearance::take(const QString& group, const QString& key, const QVariant& wrapped) {

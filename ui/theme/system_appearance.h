@@ -3,7 +3,7 @@
 // The first answer comes asynchronously: start-up never waits for the bus.
 #pragma once
 
-#include <QDBusVariant>
+#include <QDBusMessage>
 
 #include "ui/ports/appearance_port.h"
 
@@ -22,7 +22,7 @@ class SystemAppearance : public AppearancePort {
   bool eventFilter(QObject* watched, QEvent* event) override;
 
  private slots:
-  void settingChanged(const QString& group, const QString& key, const QDBusVariant& value);
+  void settingChanged(const QDBusMessage& message);
 
  private:
   void ask(const QString& group, const QString& key);

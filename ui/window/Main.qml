@@ -27,8 +27,9 @@ Window {
             openDialog.active = true;
     }
 
-    width: 1360
-    height: 860
+    // As designed, where the screen has room beside the window's frame.
+    width: Math.min(1360, Screen.desktopAvailableWidth)
+    height: Math.min(860, Screen.desktopAvailableHeight - 32)
     minimumWidth: 360
     minimumHeight: 400
     visible: true
