@@ -70,7 +70,9 @@ static void matVecFloatTile(const MatVecArgs& a, int64_t n, int token) {
 
 template <class V, int kTokens>
 static void matVecFloatRows(const MatVecArgs& a, int& token) {
-  constexpr int kRows = kMaxStreams / kTokens < kRowsAtOnce ? kMaxStreams / kTokens : kRowsAtOnce;
+  // For one row of activations memory is read strictly in order, which gives most of it.
+  constexpr int kMost = kMaxStreams / kTokens < kRowsAtOnce ? kMaxStreams / kTokens : kRowsAtOnce;
+  constexpr int kRows = kTokens == 1 ? 1 : kMost;
   for (; token + kTokens <= a.tokens; token += kTokens) {
     int64_t n = 0;
     for (; n + kRows <= a.n; n += kRows) matVecFloatTile<V, kRows, kTokens>(a, n, token);
