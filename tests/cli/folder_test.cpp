@@ -56,6 +56,20 @@ TEST(Folder, commandsDoAsWithAGgufFile) {
   }
 }
 
+TEST(Folder, isWrittenToAGgufFileThatAnswersAlike) {
+  const std::string folder = folderOf(TinyFolder(), "tiny-folder"), out = temporaryPath("of-folder.gguf");
+  const Ran written = runCli({"quantize", folder, out, "--type", "F16", "--tensor-type", "*=F32"});
+  ASSERT_EQ(written.code, 0) << written.err;
+  const auto run = [&](const std::string& model) {
+    return runCli(
+        {"ask", "-m", model, "--device", "reference", "--greedy", "--think", "off", "--max-tokens", "20", "Hi"});
+  };
+  const Ran of = run(folder), now = run(out);
+  ASSERT_EQ(now.code, 0) << now.err;
+  EXPECT_NE(now.out, "");
+  EXPECT_EQ(now.out, of.out);
+}
+
 TEST(Folder, inspectTellsOfItsTokenizer) {
   const std::string folder = folderOf(TinyFolder(), "tiny-folder");
   const auto d = parsed(runCli({"inspect", "-m", folder, "--json"}).out);

@@ -67,6 +67,18 @@ TEST(Quantize, takesAnImportanceMatrixOfTheModel) {
   EXPECT_EQ(parsed(runCli({"inspect", "--json", "-m", out}).out)["metadata"]["quantize.imatrix.file"], "tiny.imatrix");
 }
 
+TEST(Quantize, advisesAnImportanceMatrixWhereFewBitsAreLeft) {
+  const std::string in = tinyModel(), out = temporaryPath("tiny-iq2.gguf"), matrix = temporaryPath("tiny-iq2.imatrix");
+  const Ran plain = runCli({"quantize", in, out, "--type", "IQ2_XXS"});
+  EXPECT_EQ(plain.code, 0) << plain.err;
+  EXPECT_NE(plain.err.find("importance matrix"), std::string::npos) << plain.err;
+  const std::string text = temporaryFile("imatrix-iq2.txt", someText(1200));
+  ASSERT_EQ(runCli({"imatrix", "-m", in, "--text", text, "-o", matrix, "--windows", "1"}).code, 0);
+  const Ran advised = runCli({"quantize", in, out, "--type", "IQ2_XXS", "--imatrix", matrix});
+  EXPECT_EQ(advised.code, 0);
+  EXPECT_EQ(advised.err, "");
+}
+
 TEST(Quantize, wrongInput) {
   const std::string in = tinyModel(), out = temporaryPath("wrong.gguf");
   const std::string text = temporaryFile("short.txt", "Too short.");

@@ -3,8 +3,8 @@
 
 A folder is either one that `make_arch_goldens.py --gguf FOLDER` filled (NAME.gguf, and NAME.npy: the logits that
 llama.cpp should have, which are those of its way where it departs from transformers), or one of goldens/models of the
-reference data (NAME/{golden.json,model-f32.gguf,logits_PROMPT.npy}). Cache and weights are float32 and flash attention
-is off. Prints the largest difference and the mean KL divergence of each model; exit 1 where one is above what two
+reference data (NAME/{golden.json,model-f32.gguf or model-f16.gguf,logits_PROMPT.npy}). Cache and weights are float32 and
+flash attention is off. Prints the largest difference and the mean KL divergence of each model; exit 1 where one is above what two
 implementations in float32 differ by, or, where llama.cpp multiplies in 8 bits, above what that rounding makes.
 Needs llama-cpp-python and numpy. Usage: check_arch_llama_cpp.py FOLDER ...
 """
@@ -65,9 +65,10 @@ def cases(folder):
         yield file.stem, file, prompts
     for golden in sorted(folder.glob("*/golden.json")):
         place = golden.parent
-        if (place / "model-f32.gguf").exists():
+        files = [place / name for name in ("model-f32.gguf", "model-f16.gguf") if (place / name).exists()]
+        if files:
             prompts = json.loads(golden.read_text())["prompts"]
-            yield place.name, place / "model-f32.gguf", [
+            yield place.name, files[0], [
                 (p["ids"], p["positions"], SMALLEST_CONTEXT, np.load(place / f"logits_{name}.npy"))
                 for name, p in prompts.items()]
 

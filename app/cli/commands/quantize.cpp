@@ -105,6 +105,12 @@ Result<Quantised> quantizeFile(const QuantizeOptions& o, const Interrupt& interr
     LEMMA_TRY(read, readImatrix(o.imatrix));
     imatrix = std::move(read);
   }
+  const TypeInfo& base = *typeInfo(recipe.base);
+  if (o.imatrix.empty() && base.blockBytes * 8 < base.block * 3.1) {
+    std::fprintf(stderr,
+                 "%s leaves few bits to each number: an importance matrix (the command imatrix) makes it better.\n",
+                 std::string(recipe.name).c_str());
+  }
   const int cores = int(std::max(1u, std::thread::hardware_concurrency()));
   const QuantiseOptions options{.recipe = recipe,
                                 .rules = rules,
