@@ -24,15 +24,18 @@ struct UnitOf256 {
   static constexpr bool kHalves = false, kMinimum = false, kSigned = false;
 };
 
-// Bits of KScales, eight scales and eight minima of 6 bits, times the two factors before them.
+// Bits of KScales, eight scales and eight minima of 6 bits, times the two factors before them. Words: the factors, then
+// low bits of scales, of minima, and the four bits that the later four of both have here, with two more above the low.
 LEMMA_SIMD void storeKScales(const std::byte* unit, float* scale, float* minimum) {
-  uint32_t word[3];
-  memcpy(word, unit + 4, sizeof word);
-  const auto put = [&](uint32_t low, uint32_t high, float factor, float* out) __attribute__((always_inline)) {
-    storeScaled<true>(_mm_setr_epi32(int32_t(low), int32_t(high), 0, 0), factor, out);
-  };
-  put(word[0] & 0x3f3f3f3f, (word[2] & 0x0f0f0f0f) | (word[0] >> 2 & 0x30303030), halfAt(unit), scale);
-  put(word[1] & 0x3f3f3f3f, (word[2] >> 4 & 0x0f0f0f0f) | (word[1] >> 2 & 0x30303030), -halfAt(unit + 2), minimum);
+  const __m128i v = load16(unit), last = _mm_shuffle_epi32(v, 0xff);
+  const __m128i early = _mm_and_si128(v, _mm_set1_epi8(0x3f));
+  const __m128i top = _mm_and_si128(_mm_srli_epi16(v, 2), _mm_set1_epi8(0x30));
+  const __m128i four = _mm_and_si128(_mm_blend_epi16(last, _mm_srli_epi16(last, 4), 0x30), _mm_set1_epi8(0x0f));
+  const __m128i late = _mm_or_si128(four, top);
+  const __m128i bytes = _mm_unpacklo_epi32(_mm_srli_si128(early, 4), _mm_srli_si128(late, 4));
+  const __m128 factors = halvesToFloats(v);
+  storeScaled<true>(bytes, _mm_cvtss_f32(factors), scale);
+  storeScaled<true>(_mm_srli_si128(bytes, 8), -_mm_cvtss_f32(_mm_movehdup_ps(factors)), minimum);
 }
 
 // Sixteen integers of 8 bits, a first and a second half of eight blocks in turn.
