@@ -105,13 +105,16 @@ class TensorWork {
     const int64_t columns = t_.ne[0];
     const uint64_t rowFrom = *rowBytes(from_.type, columns), rowTo = *rowBytes(to_.type, columns);
     const uint64_t at = offset_ + uint64_t(first) * rowTo;
+    const bool made = form_.made(t_);
+    const auto raw =
+        made ? bytes_ : bytes_.subspan(size_t(uint64_t(first) * rowFrom), size_t(uint64_t(count) * rowFrom));
+    if (!made && from_.type == to_.type) return file_.write(at, raw);
+
     values.resize(size_t(count * columns));
     blocks.resize(size_t(uint64_t(count) * rowTo));
-    if (form_.made(t_)) {
+    if (made) {
       form_.rows(t_, first, count, values.data());
     } else {
-      const auto raw = bytes_.subspan(size_t(uint64_t(first) * rowFrom), size_t(uint64_t(count) * rowFrom));
-      if (from_.type == to_.type) return file_.write(at, raw);
       from_.decode(raw.data(), values.data(), count * columns);
     }
     for (const float x : values) {

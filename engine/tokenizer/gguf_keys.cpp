@@ -37,6 +37,10 @@ class Writer {
   explicit Writer(const TokenizerFiles& files) : files_(files) {}
 
   Result<Keys> write(int64_t rows) {
+    if (rows > int64_t(TokenizerDocument::kMostTokens)) {
+      return fail(Err::tooLarge, "the model has " + std::to_string(rows) + " embeddings, more than the " +
+                                     std::to_string(TokenizerDocument::kMostTokens) + " tokens allowed");
+    }
     LEMMA_TRY(tokenizer, Tokenizer::fromJson(files_));
     tokenizer_ = std::move(tokenizer);
     LEMMA_TRY(document, TokenizerDocument::parse("tokenizer.json", files_.tokenizer));

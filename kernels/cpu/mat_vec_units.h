@@ -27,7 +27,7 @@ LEMMA_SIMD void prefetchUnit(const std::byte* unit) {
 }
 
 // A unit of which only `readable` bytes may be read: what is missing of it counts as zero bytes. A row may end within a
-// unit; what lies behind it, the next row mostly, is read along and gets the scale zero.
+// unit; what lies behind it, the next row mostly, is read along and never counted.
 template <class B>
 LEMMA_SIMD const std::byte* wholeUnit(const std::byte* unit, int64_t readable, std::byte* room) {
   if (readable >= B::kBytes) [[likely]]
@@ -114,7 +114,7 @@ struct UnitTile {
 };
 
 // Adds the products of a part of kRows weight rows, `offset` bytes from the part's first, to
-// sums[kTokens][kRowsAtOnce]. Scales are zero up to the next multiple of kLanes.
+// sums[kTokens][kRowsAtOnce]. What lies behind the part's blocks counts as a scale of zero.
 template <class L, int kRows, int kTokens>
 static void unitTile(const MatVecArgs& a, const UnitPart& part, const UnitRow* rows, int64_t offset, int token,
                      F* sums) {

@@ -102,6 +102,55 @@ TEST_P(Folder, isWrittenAsGguf) {
   std::filesystem::remove(out);
 }
 
+// Folders that open, but cannot be written: each is refused in one sentence that names the tensor or the key.
+TEST(HostileFolder, isNotWritten) {
+  struct Case {
+    const char* name;
+    std::vector<std::pair<std::string, std::array<int64_t, 2>>> tensors;
+    bool halfSplit;
+    Err code;
+    const char* names;
+  };
+  const std::vector<std::byte> room(1 << 16);
+  const Case kCases[] = {
+      {"no name in GGUF", {{"model.visual.proj", {8, 8}}}, false, Err::unsupported, "model.visual.proj"},
+      {"heads that do not fit", {{"blk.0.attn_q.weight", {8, 10}}}, true, Err::badValue, "blk.0.attn_q.weight"},
+      {"halves inside heads", {{"blk.0.attn_q_b.weight", {8, 8}}}, true, Err::unsupported, "blk.0.attn_q_b.weight"},
+      {"an expert is missing",
+       {{"blk.0.ffn_up_exps.0.weight", {8, 8}}, {"blk.0.ffn_up_exps.2.weight", {8, 8}}},
+       false,
+       Err::notFound,
+       "blk.0.ffn_up_exps.1.weight"},
+      {"experts of two shapes",
+       {{"blk.0.ffn_up_exps.0.weight", {8, 8}},
+        {"blk.0.ffn_up_exps.1.weight", {8, 4}},
+        {"blk.0.ffn_up_exps.2.weight", {8, 8}}},
+       false,
+       Err::badValue,
+       "blk.0.ffn_up_exps.1.weight"}};
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.name);
+    ModelFile file;
+    file.header.kv = {{"general.architecture", GgufValue::of(std::string_view("llama"))},
+                      {"llama.attention.head_count", GgufValue::of(uint64_t(2))},
+                      {"llama.expert_count", GgufValue::of(uint64_t(3))},
+                      {"llama.rope.half_split", GgufValue::of(c.halfSplit)}};
+    for (const auto& [name, ne] : c.tensors) {
+      file.header.tensors.push_back({.name = name,
+                                     .type = Type::F32,
+                                     .rank = 2,
+                                     .ne = {ne[0], ne[1], 1, 1},
+                                     .bytes = uint64_t(ne[0] * ne[1] * 4)});
+    }
+    file.parts.push_back({"model.safetensors", room, nullptr});
+    ASSERT_TRUE(file.header.indexKeys() && file.header.indexTensors());
+    const auto form = GgufForm::of(file);
+    ASSERT_FALSE(form);
+    EXPECT_EQ(form.error().code, c.code) << form.error().what;
+    EXPECT_NE(form.error().what.find(c.names), std::string::npos) << form.error().what;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Folder,
                          testing::Values("llama31", "qwen2", "qwen3", "qwen3moe", "deepseek_v2_lite", "deepseek_v3",
                                          "deepseek_r1_fp8"));

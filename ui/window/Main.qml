@@ -28,8 +28,8 @@ Window {
     }
 
     // As designed, where the screen has room beside the window's frame.
-    width: Math.min(1360, Screen.desktopAvailableWidth)
-    height: Math.min(860, Screen.desktopAvailableHeight - 32)
+    width: Math.min(1360, Screen.width, Screen.desktopAvailableWidth)
+    height: Math.min(860, Math.min(Screen.height, Screen.desktopAvailableHeight) - 32)
     minimumWidth: 360
     minimumHeight: 400
     visible: true
