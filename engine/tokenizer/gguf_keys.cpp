@@ -76,7 +76,7 @@ class Writer {
   void addTokens(int64_t rows, bool byteTokens) {
     const int64_t count = std::max<int64_t>(rows, tokenizer_->size());
     texts_.resize(size_t(count));
-    std::vector<int32_t> kinds(size_t(count), int32_t(TokenKind::unused));
+    std::vector<int32_t> kinds(static_cast<size_t>(count), int32_t(TokenKind::unused));
     for (size_t row = 0; row < document_.tokens.size(); ++row) {
       const auto id = size_t(document_.ids[row]);
       texts_[id] = document_.tokens[row];
@@ -124,7 +124,8 @@ class Writer {
   void addScores() {
     std::unordered_map<std::string, float> byText;
     for (size_t i = 0; i + 1 < document_.merges.size(); i += 2) {
-      byText.emplace(std::string(document_.merges[i]) + std::string(document_.merges[i + 1]), -float(i / 2) - 1);
+      const size_t rank = i / 2;
+      byText.emplace(std::string(document_.merges[i]) + std::string(document_.merges[i + 1]), -float(rank) - 1);
     }
     std::vector<float> scores;
     for (const std::string& text : texts_) {
