@@ -11,7 +11,9 @@
 // (quad.h with it)
 #include "kernels/cpu/weight_formats_k.h"
 // (these use the one above)
+#include "kernels/cpu/code_books.h"
 #include "kernels/cpu/weight_formats_32.h"
+// (and this the books)
 #include "kernels/cpu/weight_formats_grid.h"
 // (these use the ones above)
 #include "kernels/cpu/mat_vec.h"
@@ -55,26 +57,26 @@ constexpr FormatKernels kFormats[] = {
     unitFormat<UnitQ4_0, true>(Type::Q4_0),
     unitFormat<UnitQ4_1, true>(Type::Q4_1),
     unitFormat<UnitQ8_0, true>(Type::Q8_0),
-    unitFormat<UnitQ2_K, false>(Type::Q2_K),
-    unitFormat<UnitQ3_K, false>(Type::Q3_K),
+    unitFormat<UnitQ2_K, true>(Type::Q2_K),
+    unitFormat<UnitQ3_K, true>(Type::Q3_K),
     unitFormat<UnitQ4_K, true>(Type::Q4_K),
     unitFormat<UnitQ5_K, true>(Type::Q5_K),
     unitFormat<UnitQ6_K, true>(Type::Q6_K),
-    unitFormat<UnitQ5_0, false>(Type::Q5_0),
-    unitFormat<UnitQ5_1, false>(Type::Q5_1),
+    unitFormat<UnitQ5_0, true>(Type::Q5_0),
+    unitFormat<UnitQ5_1, true>(Type::Q5_1),
     unitFormat<UnitIQ4_NL, true>(Type::IQ4_NL),
     unitFormat<UnitIQ4_XS, true>(Type::IQ4_XS),
-    unitFormat<UnitMXFP4, false>(Type::MXFP4),
-    unitFormat<UnitNVFP4, false>(Type::NVFP4),
-    unitFormat<UnitTQ1_0, false>(Type::TQ1_0),
-    unitFormat<UnitTQ2_0, false>(Type::TQ2_0),
-    unitFormat<UnitIQ1_S, false>(Type::IQ1_S),
-    unitFormat<UnitIQ1_M, false>(Type::IQ1_M),
-    unitFormat<UnitIQ2_XXS, false>(Type::IQ2_XXS),
-    unitFormat<UnitIQ2_XS, false>(Type::IQ2_XS),
-    unitFormat<UnitIQ2_S, false>(Type::IQ2_S),
-    unitFormat<UnitIQ3_XXS, false>(Type::IQ3_XXS),
-    unitFormat<UnitIQ3_S, false>(Type::IQ3_S),
+    unitFormat<UnitMXFP4, true>(Type::MXFP4),
+    unitFormat<UnitNVFP4, true>(Type::NVFP4),
+    unitFormat<UnitTQ1_0, true>(Type::TQ1_0),
+    unitFormat<UnitTQ2_0, true>(Type::TQ2_0),
+    unitFormat<UnitIQ1_S, true>(Type::IQ1_S),
+    unitFormat<UnitIQ1_M, true>(Type::IQ1_M),
+    unitFormat<UnitIQ2_XXS, true>(Type::IQ2_XXS),
+    unitFormat<UnitIQ2_XS, true>(Type::IQ2_XS),
+    unitFormat<UnitIQ2_S, true>(Type::IQ2_S),
+    unitFormat<UnitIQ3_XXS, true>(Type::IQ3_XXS),
+    unitFormat<UnitIQ3_S, true>(Type::IQ3_S),
 };
 
 extern const KernelTable kKernels;

@@ -44,27 +44,32 @@ struct UnitPart {
   const std::byte* end = nullptr;                     // of the last row of all
 };
 
-// Where a tile finds the levels of blocks 4 quad and on of a part: in scratch, one kind of tile for all formats that
-// share it, or in the file's own bytes. The sums are the same.
+// Where a tile finds the levels of blocks 4 (base + kQuad) and on of a part, base a multiple of kGroup: in scratch, one
+// kind of tile for all formats that share it, or in the file's own bytes. The sums are the same.
 template <bool kHalves_, bool kSigned_>
 struct LevelsInScratch {
   static constexpr bool kHalves = kHalves_, kSigned = kSigned_, kMinimum = true;
   static constexpr int kZero = 0;
-  LEMMA_UNIT void load(const UnitPart&, int64_t, const UnitRow& row, int32_t quad, Quad& first, Quad& second) {
-    first = quadAt(row.levels + 128 * quad);
-    second = quadAt(row.levels + 128 * quad + 64);
+  template <int kQuad>
+  LEMMA_UNIT void load(const UnitPart&, int64_t, const UnitRow& row, int32_t base, Quad& first, Quad& second) {
+    first = quadAt(row.levels + 128 * (base + kQuad));
+    second = quadAt(row.levels + 128 * (base + kQuad) + 64);
   }
 };
 template <class B>
 struct LevelsInFile {
   static constexpr bool kHalves = B::kHalves, kSigned = B::kSigned, kMinimum = B::kMinimum;
   static constexpr int kZero = B::kZero;
-  LEMMA_UNIT void load(const UnitPart& part, int64_t rowOffset, const UnitRow&, int32_t quad, Quad& first,
+  template <int kQuad>
+  LEMMA_UNIT void load(const UnitPart& part, int64_t rowOffset, const UnitRow&, int32_t base, Quad& first,
                        Quad& second) {
     constexpr int32_t kQuads = B::kBlocks / 4;
-    const int64_t at = rowOffset + quad / kQuads * B::kBytes;
-    if (quad % kQuads == 0) prefetchUnit<B>(part.next + at);
-    B::levels(part.units + at, quad % kQuads, first, second);
+    // A vector of scales begins with a whole unit but on 128 bits: the place in the unit is known here then.
+    constexpr bool kWhole = kGroup % kQuads == 0;
+    const int32_t quad = kWhole ? kQuad % kQuads : (base + kQuad) % kQuads;
+    const int64_t at = rowOffset + (kWhole ? base / kQuads + kQuad / kQuads : (base + kQuad) / kQuads) * B::kBytes;
+    if (quad == 0) prefetchUnit<B>(part.next + at);
+    B::levels(part.units + at, quad, first, second);
   }
 };
 
@@ -100,10 +105,13 @@ struct UnitTile {
 
   // Quad kQuad of the kLanes blocks whose scales are loaded.
   template <int kQuad>
-  [[gnu::always_inline]] inline void quad(int32_t q) {
+  [[gnu::always_inline]] inline void quad(int32_t base) {
+    const int32_t q = base + kQuad;
     Quad first[kRows], second[kRows];
 #pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r) L::load(*unitPart, offsets[r], *rows[r], q, first[r], second[r]);
+    for (int r = 0; r < kRows; ++r) {
+      L::template load<kQuad>(*unitPart, offsets[r], *rows[r], base, first[r], second[r]);
+    }
     part<kQuad * kQuadParts, 0>(q, first, second);
     if constexpr (kQuadParts > 1) part<kQuad * kQuadParts + 1, 1>(q, first, second);
     if constexpr (kQuadParts > 2) {
@@ -155,7 +163,7 @@ static void unitTile(const MatVecArgs& a, const UnitPart& part, const UnitRow* r
           if constexpr (L::kMinimum) {
             tile.sum[r][t] = fma(scales(tile.rows[r]->minimum[p]), xsum, tile.sum[r][t]);
           } else if constexpr (L::kZero != 0) {
-            tile.sum[r][t] = fma(w, fmul(xsum, fset(float(-L::kZero))), tile.sum[r][t]);
+            tile.sum[r][t] = fma(fmul(w, fset(float(-L::kZero))), xsum, tile.sum[r][t]);
           }
         }
       }
@@ -163,11 +171,11 @@ static void unitTile(const MatVecArgs& a, const UnitPart& part, const UnitRow* r
     const int32_t q = b / 4, left = (count + 3) / 4;
     tile.template quad<0>(q);
     if constexpr (kGroup > 1) {
-      if (left > 1) tile.template quad<1>(q + 1);
+      if (left > 1) tile.template quad<1>(q);
     }
     if constexpr (kGroup > 2) {
-      if (left > 2) tile.template quad<2>(q + 2);
-      if (left > 3) tile.template quad<3>(q + 3);
+      if (left > 2) tile.template quad<2>(q);
+      if (left > 3) tile.template quad<3>(q);
     }
   }
 #pragma GCC unroll 4
@@ -207,11 +215,13 @@ static void unpackPart(const UnitPart& part, int64_t rowOffset, UnitRow& row) {
     const std::byte* const unit = wholeUnit<B>(units, part.end - units, room);
     B::scales(unit, row.scale[0] + b, row.minimum[0] + b);
     prefetchUnit<B>(next);
+    Quad first[B::kBlocks / 4], second[B::kBlocks / 4];  // all of a unit before a store, which may be anywhere
+#pragma GCC unroll 2
+    for (int q = 0; q < B::kBlocks / 4; ++q) B::levels(unit, q, first[q], second[q]);
+#pragma GCC unroll 2
     for (int q = 0; q < B::kBlocks / 4; ++q) {
-      Quad first, second;
-      B::levels(unit, q, first, second);
-      store(row.levels + b * 32 + q * 128, first);
-      store(row.levels + b * 32 + q * 128 + 64, second);
+      store(row.levels + b * 32 + q * 128, first[q]);
+      store(row.levels + b * 32 + q * 128 + 64, second[q]);
     }
   }
   if constexpr (!B::kMinimum) {

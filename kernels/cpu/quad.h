@@ -24,6 +24,7 @@ LEMMA_SIMD Quad quadOf(const Part& part) {
 }
 
 LEMMA_SIMD __m128i load16(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
+LEMMA_SIMD __m128i load8(const void* p) { return _mm_loadl_epi64(static_cast<const __m128i*>(p)); }
 LEMMA_SIMD __m128i load4(const void* p) {
   int32_t x;
   memcpy(&x, p, 4);
@@ -79,13 +80,14 @@ LEMMA_SIMD Quad plusWhere(const Quad& x, const Quad& v, const Quad& bits, int mo
   return quadOf([&](int i) __attribute__((always_inline)) { return addWhereAll(x.v[i], v.v[i], bits.v[i], more); });
 }
 
-// Where a bit is set, bit i for byte i: more added, the sign changed.
+// Where a bit is set, bit i for byte i: more added, taken from `sum`.
 LEMMA_SIMD Quad addWhere(const Quad& x, uint64_t bytes, int more) {
   return quadOf([&](int i)
                     __attribute__((always_inline)) { return addWhere(x.v[i], bytes >> (i * 16 * kGroup), more); });
 }
-LEMMA_SIMD Quad negateWhere(const Quad& x, uint64_t bytes) {
-  return quadOf([&](int i) __attribute__((always_inline)) { return negateWhere(x.v[i], bytes >> (i * 16 * kGroup)); });
+LEMMA_SIMD Quad mirrorWhere(const Quad& x, uint64_t bytes, int sum) {
+  return quadOf([&](int i)
+                    __attribute__((always_inline)) { return mirrorWhere(x.v[i], bytes >> (i * 16 * kGroup), sum); });
 }
 
 // Eight integers of 8 bits times `factor`, to out.

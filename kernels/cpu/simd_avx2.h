@@ -110,6 +110,12 @@ LEMMA_SIMD I band(I a, I b) { return _mm256_and_si256(a, b); }
 LEMMA_SIMD I bor(I a, I b) { return _mm256_or_si256(a, b); }
 LEMMA_SIMD I badd(I a, I b) { return _mm256_add_epi8(a, b); }
 LEMMA_SIMD I bsub(I a, I b) { return _mm256_sub_epi8(a, b); }
+LEMMA_SIMD I wset(int x) { return _mm256_set1_epi16(short(x)); }
+LEMMA_SIMD I wmul(I a, I b) { return _mm256_mullo_epi16(a, b); }
+template <int kBits>
+LEMMA_SIMD I wshift(I v) {  // right
+  return _mm256_srli_epi16(v, kBits);
+}
 LEMMA_SIMD I btimes16(I v) { return _mm256_slli_epi16(v, 4); }  // of bytes below 16
 LEMMA_SIMD I lookUp(I table, I index) { return _mm256_shuffle_epi8(table, index); }
 LEMMA_SIMD I addWhereAll(I x, I v, I bits, int more) {
@@ -122,9 +128,8 @@ LEMMA_SIMD I maskOf(uint64_t bytes) {
   return _mm256_cmpeq_epi8(band(spread, bit), bit);
 }
 LEMMA_SIMD I addWhere(I x, uint64_t bytes, int more) { return badd(x, band(maskOf(bytes), bset(more))); }
-LEMMA_SIMD I negateWhere(I x, uint64_t bytes) {
-  const I mask = maskOf(bytes);
-  return bsub(_mm256_xor_si256(x, mask), mask);
+LEMMA_SIMD I mirrorWhere(I x, uint64_t bytes, int sum) {
+  return _mm256_blendv_epi8(x, bsub(bset(sum), x), maskOf(bytes));
 }
 LEMMA_SIMD I shiftLanes(I v, const int* n) {
   return _mm256_srlv_epi32(v, _mm256_setr_epi32(n[0], n[0], n[0], n[0], n[1], n[1], n[1], n[1]));

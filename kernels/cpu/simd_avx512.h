@@ -120,13 +120,19 @@ LEMMA_SIMD I bset(int x) { return _mm512_set1_epi8(char(x)); }
 LEMMA_SIMD I band(I a, I b) { return _mm512_and_si512(a, b); }
 LEMMA_SIMD I bor(I a, I b) { return _mm512_or_si512(a, b); }
 LEMMA_SIMD I badd(I a, I b) { return _mm512_add_epi8(a, b); }
+LEMMA_SIMD I wset(int x) { return _mm512_set1_epi16(short(x)); }
+LEMMA_SIMD I wmul(I a, I b) { return _mm512_mullo_epi16(a, b); }
+template <int kBits>
+LEMMA_SIMD I wshift(I v) {  // right
+  return _mm512_srli_epi16(v, kBits);
+}
 LEMMA_SIMD I btimes16(I v) { return _mm512_slli_epi16(v, 4); }  // of bytes below 16
 LEMMA_SIMD I lookUp(I table, I index) { return _mm512_shuffle_epi8(table, index); }
 LEMMA_SIMD I addWhereAll(I x, I v, I bits, int more) {  // where all of `bits` are set in v
   return _mm512_mask_add_epi8(x, _mm512_test_epi8_mask(v, bits), x, bset(more));
 }
 LEMMA_SIMD I addWhere(I x, uint64_t bytes, int more) { return _mm512_mask_add_epi8(x, bytes, x, bset(more)); }
-LEMMA_SIMD I negateWhere(I x, uint64_t bytes) { return _mm512_mask_sub_epi8(x, bytes, izero(), x); }
+LEMMA_SIMD I mirrorWhere(I x, uint64_t bytes, int sum) { return _mm512_mask_sub_epi8(x, bytes, bset(sum), x); }
 // Dwords of lane i shifted right by n[i].
 LEMMA_SIMD I shiftLanes(I v, const int* n) {
   return _mm512_srlv_epi32(v, _mm512_set_epi32(n[3], n[3], n[3], n[3], n[2], n[2], n[2], n[2], n[1], n[1], n[1], n[1],

@@ -111,6 +111,12 @@ LEMMA_SIMD I band(I a, I b) { return _mm_and_si128(a, b); }
 LEMMA_SIMD I bor(I a, I b) { return _mm_or_si128(a, b); }
 LEMMA_SIMD I badd(I a, I b) { return _mm_add_epi8(a, b); }
 LEMMA_SIMD I bsub(I a, I b) { return _mm_sub_epi8(a, b); }
+LEMMA_SIMD I wset(int x) { return _mm_set1_epi16(short(x)); }
+LEMMA_SIMD I wmul(I a, I b) { return _mm_mullo_epi16(a, b); }
+template <int kBits>
+LEMMA_SIMD I wshift(I v) {  // right
+  return _mm_srli_epi16(v, kBits);
+}
 LEMMA_SIMD I btimes16(I v) { return _mm_slli_epi16(v, 4); }  // of bytes below 16
 LEMMA_SIMD I lookUp(I table, I index) { return _mm_shuffle_epi8(table, index); }
 LEMMA_SIMD I addWhereAll(I x, I v, I bits, int more) {
@@ -122,10 +128,7 @@ LEMMA_SIMD I maskOf(uint64_t bytes) {
   return _mm_cmpeq_epi8(band(spread, bit), bit);
 }
 LEMMA_SIMD I addWhere(I x, uint64_t bytes, int more) { return badd(x, band(maskOf(bytes), bset(more))); }
-LEMMA_SIMD I negateWhere(I x, uint64_t bytes) {
-  const I mask = maskOf(bytes);
-  return bsub(_mm_xor_si128(x, mask), mask);
-}
+LEMMA_SIMD I mirrorWhere(I x, uint64_t bytes, int sum) { return _mm_blendv_epi8(x, bsub(bset(sum), x), maskOf(bytes)); }
 LEMMA_SIMD I shiftLanes(I v, const int* n) { return _mm_srli_epi32(v, n[0]); }
 
 LEMMA_SIMD void storeBytes(const F* v, std::byte* first, std::byte* second, int32_t* sums) {

@@ -146,7 +146,11 @@ struct UnitMXFP4 : UnitOfFour<MXFP4::Block, offsetof(MXFP4::Block, q)> {
     second = lookUp(load16(kFp4Table.values), second);
   }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
-    for (int i = 0; i < 4; ++i) scale[i] = MXFP4::scale(uint8_t(unit[i * kSize]));
+    const auto code = [&](int i) { return int(uint8_t(unit[i * kSize])); };
+    const __m128i v = _mm_setr_epi32(code(0), code(1), code(2), code(3)), one = _mm_set1_epi32(1);
+    // 2^(v - 128); below 2 a number whose exponent bits are zero.
+    const __m128i whole = _mm_slli_epi32(_mm_sub_epi32(v, one), 23), small = _mm_slli_epi32(_mm_add_epi32(v, one), 21);
+    _mm_storeu_ps(scale, _mm_castsi128_ps(_mm_blendv_epi8(small, whole, _mm_cmpgt_epi32(v, one))));
   }
 };
 
@@ -170,9 +174,15 @@ struct UnitNVFP4 {
         lookUp(table, bitsFrom<0, 0, 0, 0>(lanes(high(p), high(p + 16), high(p + kNext), high(p + kNext + 16)), 15));
   }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
-    for (int i = 0; i < 8; ++i) {
-      scale[i % 2 * kUnitGap + i / 2] = NVFP4::scale(uint8_t(unit[i / 4 * sizeof(Block) + i % 4]));
-    }
+    const __m128i order = _mm_setr_epi8(0, 2, 4, 6, 1, 3, 5, 7, -1, -1, -1, -1, -1, -1, -1, -1);
+    const __m128i both = _mm_unpacklo_epi32(load4(unit), load4(unit + sizeof(Block))), nan = _mm_set1_epi8(0x7f);
+    const __m128i codes = _mm_and_si128(_mm_shuffle_epi8(both, order), nan);
+    const __m128i numbers = _mm_andnot_si128(_mm_cmpeq_epi8(codes, nan), codes);
+    // As halves their exponents are 8 too small; half of them is wanted, since the levels are doubled.
+    const __m128i halves = _mm_srli_epi16(_mm_unpacklo_epi8(_mm_setzero_si128(), numbers), 1);
+    const __m128 unitOfHalves = _mm_set1_ps(128);
+    _mm_storeu_ps(scale, _mm_mul_ps(halvesToFloats(halves), unitOfHalves));
+    _mm_storeu_ps(scale + kUnitGap, _mm_mul_ps(halvesToFloats(_mm_srli_si128(halves, 8)), unitOfHalves));
   }
 };
 

@@ -1,283 +1,184 @@
-// How the formats with a code book (IQ1, IQ2, IQ3) are taken apart (weight_formats_k.h says what a unit is). The books
-// lie here unpacked, a byte a value: magnitudes to which signs are given, or IQ1's levels. Included once a target,
-// after weight_formats_k.h; constant data and pure functions, any thread.
-#include "kernels/quant/iq1_m.h"
-#include "kernels/quant/iq1_s.h"
-#include "kernels/quant/iq2_s.h"
-#include "kernels/quant/iq2_xs.h"
-#include "kernels/quant/iq2_xxs.h"
-#include "kernels/quant/iq3_s.h"
-#include "kernels/quant/iq3_xxs.h"
+// How the formats with a code book (IQ1, IQ2, IQ3) are taken apart (weight_formats_k.h says what a unit is). Included
+// once a target, after code_books.h; constant data and pure functions, any thread.
 
 namespace lemma::cpu::LEMMA_CPU_TARGET {
 
-template <class Point, int kCount>
-struct Book {
-  Point points[kCount];
-};
-// Points of as many values as Point has bytes. levelOf(packed point, place), valueOf(level).
-template <class Point, int kCount, class LevelOf, class ValueOf>
-consteval Book<Point, kCount> bookOf(const uint16_t (&packed)[kCount], LevelOf levelOf, ValueOf valueOf) {
-  Book<Point, kCount> book{};
-  for (int i = 0; i < kCount; ++i) {
-    for (int k = 0; k < int(sizeof(Point)); ++k) {
-      book.points[i] |= Point(uint8_t(valueOf(levelOf(packed[i], k)))) << (8 * k);
-    }
-  }
-  return book;
+// 2 n + 1 of bytes or words below 64.
+LEMMA_SIMD __m128i oddOf(__m128i n) { return _mm_add_epi8(_mm_add_epi8(n, n), _mm_set1_epi8(1)); }
+// A scale of 4 bits each as 2 n + 1: of bytes that hold two, the low one first.
+LEMMA_SIMD __m128i oddNibbles(__m128i bytes) {
+  const __m128i both = _mm_unpacklo_epi8(bytes, _mm_srli_epi16(bytes, 4));
+  return oddOf(_mm_and_si128(both, _mm_set1_epi8(15)));
 }
-template <int kCount, class ValueOf>
-consteval Book<uint64_t, kCount> bookOfEights(const uint16_t (&packed)[kCount], ValueOf valueOf) {
-  return bookOf<uint64_t>(
-      packed, [](uint16_t p, int k) { return levelOfEight(p, k); }, valueOf);
-}
-template <int kCount, class ValueOf>
-consteval Book<uint32_t, kCount> bookOfFours(const uint16_t (&packed)[kCount], ValueOf valueOf) {
-  return bookOf<uint32_t>(
-      packed, [](uint16_t p, int k) { return levelOfFour(p, k); }, valueOf);
-}
-
-// -1, 0 or 1 plus an eighth, in eighths, around 9.
-constexpr auto kBookIQ1 = bookOfEights(kGridIQ1_S, [](int level) { return 8 * iq1Value(level) + 1 + 9; });
-constexpr auto kBookIQ2_XXS = bookOfEights(kGridIQ2_XXS, [](int level) { return iq2Value(level); });
-constexpr auto kBookIQ2_XS = bookOfEights(kGridIQ2_XS, [](int level) { return iq2Value(level); });
-constexpr auto kBookIQ2_S = bookOfEights(kGridIQ2_S, [](int level) { return iq2Value(level); });
-constexpr auto kBookIQ3_XXS = bookOfFours(kGridIQ3_XXS, [](int level) { return iq3XxsValue(level); });
-constexpr auto kBookIQ3_S = bookOfFours(kGridIQ3_S, [](int level) { return iq3SValue(level); });
-
-struct SignTable {
-  uint8_t even[128];
-};
-consteval SignTable signTable() {
-  SignTable t{};
-  for (int i = 0; i < 128; ++i) t.even[i] = uint8_t(evenSigns(uint32_t(i)));
-  return t;
-}
-constexpr SignTable kSigns = signTable();
-
-template <class T>
-LEMMA_SIMD T wordAt(const std::byte* p) {
-  T v;
-  memcpy(&v, p, sizeof v);
-  return v;
-}
-
-// Half a block each: two points of eight values; four points of four.
-template <int kCount>
-LEMMA_SIMD __m128i twoPoints(const Book<uint64_t, kCount>& book, uint32_t a, uint32_t b) {
-  return _mm_set_epi64x(int64_t(book.points[b]), int64_t(book.points[a]));
-}
-template <int kCount>
-LEMMA_SIMD __m128i fourPoints(const Book<uint32_t, kCount>& book, uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
-  return _mm_setr_epi32(int32_t(book.points[a]), int32_t(book.points[b]), int32_t(book.points[c]),
-                        int32_t(book.points[d]));
-}
-
-// The halves of four blocks, whose points half(i, h) makes.
-template <class Half_>
-LEMMA_SIMD void quadOfHalves(const Half_& half, Quad& first, Quad& second) {
-  first = lanes(half(0, 0), half(1, 0), half(2, 0), half(3, 0));
-  second = lanes(half(0, 1), half(1, 1), half(2, 1), half(3, 1));
-}
-
-// signsOf(i): the 32 sign bits of block i of four.
-template <class SignsOf>
-LEMMA_SIMD void giveSigns(const SignsOf& signsOf, int zero, Quad& first, Quad& second) {
-  uint64_t bits[2] = {};
-  for (int i = 0; i < 4; ++i) {
-    const uint32_t signs = signsOf(i);
-    bits[0] |= uint64_t(signs & 0xffff) << (16 * i);
-    bits[1] |= uint64_t(signs >> 16) << (16 * i);
-  }
-  first = plus(negateWhere(first, bits[0]), zero);
-  second = plus(negateWhere(second, bits[1]), zero);
-}
-// Four times seven bits.
-LEMMA_SIMD uint32_t impliedSigns(uint32_t bits) {
-  return uint32_t(kSigns.even[bits & 127]) | uint32_t(kSigns.even[bits >> 7 & 127]) << 8 |
-         uint32_t(kSigns.even[bits >> 14 & 127]) << 16 | uint32_t(kSigns.even[bits >> 21 & 127]) << 24;
-}
-
-// (0.5 + a scale of 4 bits) times factor: two scales a byte, of the halves of a block.
-LEMMA_SIMD void storeNibbleScales(const std::byte* p, float factor, float* scale) {
-  const __m128i v = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)), mask = _mm_set1_epi8(15);
-  const auto odd = [&](__m128i n) __attribute__((always_inline)) {  // 2 n + 1
-    return _mm_add_epi8(_mm_add_epi8(n, n), _mm_set1_epi8(1));
+// Eight scales: (2 n + 1) times factor, n on top of 32 bits each.
+LEMMA_SIMD void storeTopScales(__m128i early, __m128i late, float factor, float* scale) {
+  const auto four = [&](__m128i v, float* to) __attribute__((always_inline)) {
+    const __m128i n = _mm_or_si128(_mm_and_si128(_mm_srli_epi32(v, 27), _mm_set1_epi32(30)), _mm_set1_epi32(1));
+    _mm_storeu_ps(to, _mm_mul_ps(_mm_cvtepi32_ps(n), _mm_set1_ps(factor)));
   };
-  storeScaled<true>(odd(_mm_and_si128(v, mask)), factor * 0.5f, scale);
-  storeScaled<true>(odd(_mm_and_si128(_mm_srli_epi16(v, 4), mask)), factor * 0.5f, scale + kUnitGap);
+  four(early, scale);
+  four(late, scale + 4);
+}
+// Words 1 and 3 of each.
+LEMMA_SIMD __m128i oddWords(__m128i a, __m128i b) {
+  return _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(a), _mm_castsi128_ps(b), _MM_SHUFFLE(3, 1, 3, 1)));
+}
+
+// Bytes i and i + 1 as four words each.
+LEMMA_SIMD __m128i twoBytes(int i) {
+  const int a = 0x8000 | i, b = a + 1;
+  return _mm_setr_epi16(short(a), short(a), short(a), short(a), short(b), short(b), short(b), short(b));
 }
 
 struct UnitIQ2_XXS : UnitOf256 {
   using Block = IQ2_XXS::Block;
-  static constexpr int kBytes = sizeof(Block), kZero = 43;
+  static constexpr int kBytes = sizeof(Block), kZero = BookIQ2_XXS::kZero;
+  static constexpr int kGroups = offsetof(Block, groups);
+  LEMMA_UNIT __m128i words(const std::byte* unit, int quad) {  // signs and scales
+    const std::byte* const p = unit + kGroups + 32 * quad;
+    return oddWords(load16(p), load16(p + 16));
+  }
   LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
-    const std::byte* const p = unit + offsetof(Block, groups) + 32 * quad;
-    const auto half = [&](int i, int h) __attribute__((always_inline)) {
-      const std::byte* const q = p + 8 * i + 2 * h;
-      return twoPoints(kBookIQ2_XXS, uint8_t(q[0]), uint8_t(q[1]));
-    };
-    quadOfHalves(half, first, second);
-    giveSigns([&](int i) { return impliedSigns(wordAt<uint32_t>(p + 8 * i + 4)); }, kZero, first, second);
+    const __m128i order = _mm_setr_epi8(0, -1, 1, -1, 2, -1, 3, -1, 8, -1, 9, -1, 10, -1, 11, -1);
+    eightsOf<BookIQ2_XXS>(reordered(quadAt(unit + kGroups), order), quad, first, second);
+    giveSigns(withEighth(sevens(words(unit, quad))), kZero, first, second);
   }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
-    const float factor = halfAt(unit) * 0.125f;
-    for (int i = 0; i < 8; ++i) {
-      scale[i] = factor * float(int(uint8_t(unit[offsetof(Block, groups) + 8 * i + 7]) >> 4) * 2 + 1);
-    }
+    storeTopScales(words(unit, 0), words(unit, 1), halfAt(unit) * 0.125f, scale);
   }
 };
 
 struct UnitIQ2_XS : UnitOf256 {
   using Block = IQ2_XS::Block;
-  static constexpr int kBytes = sizeof(Block), kZero = 43;
+  static constexpr int kBytes = sizeof(Block), kZero = BookIQ2_XS::kZero;
   static constexpr bool kHalves = true;
   LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
-    const std::byte* const p = unit + offsetof(Block, q) + 32 * quad;
-    const auto half = [&](int i, int h) __attribute__((always_inline)) {
-      const uint32_t two = wordAt<uint32_t>(p + 8 * i + 4 * h);
-      return twoPoints(kBookIQ2_XS, two & 511, two >> 16 & 511);
-    };
-    quadOfHalves(half, first, second);
-    const auto signs = [&](int i) __attribute__((always_inline)) {
-      const uint64_t four = wordAt<uint64_t>(p + 8 * i);
-      return uint32_t(kSigns.even[four >> 9 & 127]) | uint32_t(kSigns.even[four >> 25 & 127]) << 8 |
-             uint32_t(kSigns.even[four >> 41 & 127]) << 16 | uint32_t(kSigns.even[four >> 57]) << 24;
-    };
-    giveSigns(signs, kZero, first, second);
+    const std::byte* const p = unit + offsetof(Block, q);
+    eightsOf<BookIQ2_XS>(wordsAnd(quadAt(p), 511), quad, first, second);
+    const auto signs = [&](int i) { return _mm_srli_epi16(load16(p + 32 * quad + 16 * i), 9); };
+    giveSigns(withEighth(_mm_packus_epi16(signs(0), signs(1))), kZero, first, second);
   }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
-    storeNibbleScales(unit + offsetof(Block, scales), halfAt(unit) * 0.25f, scale);
+    storeHalfScales<true>(oddNibbles(load8(unit + offsetof(Block, scales))), halfAt(unit) * 0.125f, scale);
   }
 };
 
 struct UnitIQ2_S : UnitOf256 {
   using Block = IQ2_S::Block;
-  static constexpr int kBytes = sizeof(Block), kZero = 43;
+  static constexpr int kBytes = sizeof(Block), kZero = BookIQ2_S::kZero;
   static constexpr bool kHalves = true;
   LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
-    const std::byte* const low = unit + offsetof(Block, low) + 16 * quad;
-    const auto half = [&](int i, int h) __attribute__((always_inline)) {
-      const uint32_t high = uint32_t(uint8_t(unit[offsetof(Block, high) + 4 * quad + i])) >> (4 * h);
-      const std::byte* const q = low + 4 * i + 2 * h;
-      return twoPoints(kBookIQ2_S, uint8_t(q[0]) | (high & 3) << 8, uint8_t(q[1]) | (high >> 2 & 3) << 8);
+    const __m128i low = load16(unit + offsetof(Block, low) + 16 * quad), zero = _mm_setzero_si128();
+    const __m128i high = load4(unit + offsetof(Block, high) + 4 * quad);
+    const auto numbers = [&](__m128i bytes, __m128i blocks) __attribute__((always_inline)) {
+      const __m128i toTop = _mm_setr_epi16(1 << 14, 1 << 12, 1 << 10, 1 << 8, 1 << 14, 1 << 12, 1 << 10, 1 << 8);
+      const __m128i above = _mm_srli_epi16(_mm_mullo_epi16(_mm_shuffle_epi8(high, blocks), toTop), 6);
+      return _mm_or_si128(bytes, _mm_and_si128(above, _mm_set1_epi16(0x300)));
     };
-    quadOfHalves(half, first, second);
-    const std::byte* const signs = unit + offsetof(Block, signs) + 16 * quad;
-    giveSigns([&](int i) { return wordAt<uint32_t>(signs + 4 * i); }, kZero, first, second);
+    const PointNumbers n(numbers(_mm_unpacklo_epi8(low, zero), twoBytes(0)),
+                         numbers(_mm_unpackhi_epi8(low, zero), twoBytes(2)));
+    loadEights<BookIQ2_S>(n, first, second);
+    giveSigns(load16(unit + offsetof(Block, signs) + 16 * quad), kZero, first, second);
   }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
-    storeNibbleScales(unit + offsetof(Block, scales), halfAt(unit) * 0.25f, scale);
+    storeHalfScales<true>(oddNibbles(load8(unit + offsetof(Block, scales))), halfAt(unit) * 0.125f, scale);
   }
 };
 
 struct UnitIQ3_XXS : UnitOf256 {
   using Block = IQ3_XXS::Block;
-  static constexpr int kBytes = sizeof(Block), kZero = 62;
+  static constexpr int kBytes = sizeof(Block), kZero = BookIQ3_XXS::kZero;
   LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
-    const std::byte* const p = unit + offsetof(Block, points) + 32 * quad;
-    const auto half = [&](int i, int h) __attribute__((always_inline)) {
-      const std::byte* const q = p + 8 * i + 4 * h;
-      return fourPoints(kBookIQ3_XXS, uint8_t(q[0]), uint8_t(q[1]), uint8_t(q[2]), uint8_t(q[3]));
-    };
-    quadOfHalves(half, first, second);
-    const std::byte* const groups = unit + offsetof(Block, groups) + 16 * quad;
-    giveSigns([&](int i) { return impliedSigns(wordAt<uint32_t>(groups + 4 * i)); }, kZero, first, second);
+    foursOf<BookIQ3_XXS>(wordsOfBytes(unit + offsetof(Block, points) + 32 * quad), first, second);
+    giveSigns(withEighth(sevens(load16(unit + offsetof(Block, groups) + 16 * quad))), kZero, first, second);
   }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
-    const float factor = halfAt(unit) * 0.25f;
-    for (int i = 0; i < 8; ++i) {
-      scale[i] = factor * float(int(uint8_t(unit[offsetof(Block, groups) + 4 * i + 3]) >> 4) * 2 + 1);
-    }
+    const std::byte* const groups = unit + offsetof(Block, groups);
+    storeTopScales(load16(groups), load16(groups + 16), halfAt(unit) * 0.25f, scale);
   }
 };
 
 struct UnitIQ3_S : UnitOf256 {
   using Block = IQ3_S::Block;
-  static constexpr int kBytes = sizeof(Block), kZero = 15;
+  static constexpr int kBytes = sizeof(Block), kZero = BookIQ3_S::kZero;
+  // Of point i of a quad: the byte of its block as a word, and what moves its bit to bit 8.
+  static constexpr Words kBlockOf = wordsOf([](int i) { return 0x8000 | i / 8; });
+  static constexpr Words kToNinth = wordsOf([](int i) { return 1 << (8 - i % 8); });
   LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
-    const std::byte* const low = unit + offsetof(Block, low) + 32 * quad;
-    const auto half = [&](int i, int h) __attribute__((always_inline)) {
-      const uint32_t high = uint32_t(uint8_t(unit[offsetof(Block, high) + 4 * quad + i])) >> (4 * h);
-      const std::byte* const q = low + 8 * i + 4 * h;
-      return fourPoints(kBookIQ3_S, uint8_t(q[0]) | (high & 1) << 8, uint8_t(q[1]) | (high >> 1 & 1) << 8,
-                        uint8_t(q[2]) | (high >> 2 & 1) << 8, uint8_t(q[3]) | (high >> 3 & 1) << 8);
-    };
-    quadOfHalves(half, first, second);
-    const std::byte* const signs = unit + offsetof(Block, signs) + 16 * quad;
-    giveSigns([&](int i) { return wordAt<uint32_t>(signs + 4 * i); }, kZero, first, second);
+    const Quad high = reordered(everyLaneOf(load4(unit + offsetof(Block, high) + 4 * quad)), kBlockOf);
+    const Quad above = wordsAnd(wordsTimes(high, kToNinth), 0x100);
+    foursOf<BookIQ3_S>(wordsOfBytes(unit + offsetof(Block, low) + 32 * quad) | above, first, second);
+    giveSigns(load16(unit + offsetof(Block, signs) + 16 * quad), kZero, first, second);
   }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
-    const float factor = halfAt(unit);
-    for (int i = 0; i < 8; ++i) {
-      const int group = int(uint8_t(unit[offsetof(Block, scales) + i / 2])) >> (i % 2 * 4) & 15;
-      scale[i] = factor * float(2 * group + 1);
-    }
+    storeScaled<true>(oddNibbles(load4(unit + offsetof(Block, scales))), halfAt(unit), scale);
   }
 };
 
+// Levels of IQ1 whose shift is down lie two eighths lower: bytes of each half.
+LEMMA_SIMD void shiftDown(uint64_t downFirst, uint64_t downSecond, Quad& first, Quad& second) {
+  first = addWhere(first, downFirst, -2);
+  second = addWhere(second, downSecond, -2);
+}
+
 struct UnitIQ1_S : UnitOf256 {
   using Block = IQ1_S::Block;
-  static constexpr int kBytes = sizeof(Block), kZero = 9;
+  static constexpr int kBytes = sizeof(Block), kZero = BookIQ1::kZero;
   LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
-    const std::byte* const low = unit + offsetof(Block, low) + 16 * quad;
-    const std::byte* const groups = unit + offsetof(Block, groups) + 8 * quad;
-    uint64_t down = 0;
-    const auto half = [&](int i, int h) __attribute__((always_inline)) {
-      const uint32_t high = uint32_t(wordAt<uint16_t>(groups + 2 * i)) >> (6 * h);
-      const std::byte* const q = low + 4 * i + 2 * h;
-      return twoPoints(kBookIQ1, uint8_t(q[0]) | (high & 7) << 8, uint8_t(q[1]) | (high >> 3 & 7) << 8);
+    const __m128i groups = load8(unit + offsetof(Block, groups) + 8 * quad);
+    const __m128i low = load16(unit + offsetof(Block, low) + 16 * quad);
+    const auto numbers = [&](__m128i bytes, __m128i two) __attribute__((always_inline)) {  // of two blocks
+      const __m128i toTop = _mm_setr_epi16(1 << 13, 1 << 10, 1 << 7, 1 << 4, 1 << 13, 1 << 10, 1 << 7, 1 << 4);
+      const __m128i above = _mm_srli_epi16(_mm_mullo_epi16(two, toTop), 5);
+      return _mm_or_si128(bytes, _mm_and_si128(above, _mm_set1_epi16(0x700)));
     };
-    quadOfHalves(half, first, second);
-    for (int i = 0; i < 4; ++i) {
-      if (wordAt<uint16_t>(groups + 2 * i) >> 15) down |= uint64_t(0xffff) << (16 * i);
-    }
-    first = addWhere(first, down, -2);
-    second = addWhere(second, down, -2);
+    const __m128i twice = _mm_unpacklo_epi16(groups, groups), zero = _mm_setzero_si128();
+    const PointNumbers n(numbers(_mm_unpacklo_epi8(low, zero), _mm_unpacklo_epi32(twice, twice)),
+                         numbers(_mm_unpackhi_epi8(low, zero), _mm_unpackhi_epi32(twice, twice)));
+    loadEights<BookIQ1>(n, first, second);
+    const auto down = uint64_t(_mm_cvtsi128_si64(_mm_srai_epi16(groups, 15)));
+    shiftDown(down, down, first, second);
   }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
-    const float factor = halfAt(unit) * IQ1_S::kShift;
-    for (int i = 0; i < 8; ++i) {
-      const int group = wordAt<uint16_t>(unit + offsetof(Block, groups) + 2 * i) >> 12 & 7;
-      scale[i] = factor * float(2 * group + 1);
-    }
+    const __m128i groups = load16(unit + offsetof(Block, groups));
+    const __m128i n = _mm_or_si128(_mm_and_si128(_mm_srli_epi16(groups, 11), _mm_set1_epi16(14)), _mm_set1_epi16(1));
+    storeScaled<true>(_mm_packus_epi16(n, n), halfAt(unit) * IQ1_S::kShift, scale);
   }
 };
 
 struct UnitIQ1_M : UnitOf256 {
   using Block = IQ1_M::Block;
-  static constexpr int kBytes = sizeof(Block), kZero = 9;
+  static constexpr int kBytes = sizeof(Block), kZero = BookIQ1::kZero;
   static constexpr bool kHalves = true;
   LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
-    const std::byte* const low = unit + offsetof(Block, low) + 16 * quad;
-    const std::byte* const highs = unit + offsetof(Block, high) + 8 * quad;
-    const auto half = [&](int i, int h) __attribute__((always_inline)) {
-      const uint32_t high = uint8_t(highs[2 * i + h]);
-      const std::byte* const q = low + 4 * i + 2 * h;
-      return twoPoints(kBookIQ1, uint8_t(q[0]) | (high & 7) << 8, uint8_t(q[1]) | (high >> 4 & 7) << 8);
-    };
-    quadOfHalves(half, first, second);
-    uint64_t down[2] = {};
-    for (int i = 0; i < 8; ++i) {
-      const uint32_t high = uint8_t(highs[i]);
-      const uint64_t bytes = (high >> 3 & 1) * 0x00ff | (high >> 7) * 0xff00;
-      down[i % 2] |= bytes << (i / 2 * 16);
-    }
-    first = addWhere(first, down[0], -2);
-    second = addWhere(second, down[1], -2);
+    const __m128i highs = load8(unit + offsetof(Block, high) + 8 * quad), zero = _mm_setzero_si128();
+    const __m128i low = load16(unit + offsetof(Block, low) + 16 * quad);
+    // Bits 0 to 2 and 4 to 6 of a byte are of its first and of its second point, bits 3 and 7 their shifts.
+    const __m128i above = _mm_unpacklo_epi8(zero, highs), mask = _mm_set1_epi16(0x700);
+    const __m128i even = _mm_and_si128(above, mask), odd = _mm_and_si128(_mm_srli_epi16(above, 4), mask);
+    const PointNumbers n(_mm_or_si128(_mm_unpacklo_epi8(low, zero), _mm_unpacklo_epi16(even, odd)),
+                         _mm_or_si128(_mm_unpackhi_epi8(low, zero), _mm_unpackhi_epi16(even, odd)));
+    loadEights<BookIQ1>(n, first, second);
+    const __m128i bits = _mm_set1_epi16(short(0x8008));
+    const __m128i down = _mm_cmpeq_epi8(_mm_and_si128(_mm_unpacklo_epi8(highs, highs), bits), bits);
+    const __m128i halves = _mm_shuffle_epi8(down, _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
+    shiftDown(uint64_t(_mm_cvtsi128_si64(halves)), uint64_t(_mm_extract_epi64(halves, 1)), first, second);
   }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
-    const std::byte* const p = unit + offsetof(Block, scales);
-    uint32_t words[4], bits = 0;
-    for (int i = 0; i < 4; ++i) {
-      words[i] = wordAt<uint16_t>(p + 2 * i);
-      bits |= words[i] >> 12 << (4 * i);
-    }
-    const float factor = _mm_cvtss_f32(halvesToFloats(_mm_cvtsi32_si128(int32_t(bits)))) * IQ1_M::kShift;
-    for (int i = 0; i < 16; ++i) {
-      const int group = int(words[i / 4] >> (i % 4 * 3) & 7);
-      scale[i % 2 * kUnitGap + i / 2] = factor * float(2 * group + 1);
-    }
+    const __m128i words = load8(unit + offsetof(Block, scales));  // each: four times 3 bits, then 4 bits of the factor
+    const __m128i tops = _mm_srli_epi16(words, 12);
+    const __m128i twice = _mm_unpacklo_epi16(words, words);
+    const auto odd = [&](__m128i four) __attribute__((always_inline)) {
+      const __m128i toTop = _mm_setr_epi16(1 << 13, 1 << 10, 1 << 7, 1 << 4, 1 << 13, 1 << 10, 1 << 7, 1 << 4);
+      const __m128i n = _mm_and_si128(_mm_srli_epi16(_mm_mullo_epi16(four, toTop), 12), _mm_set1_epi16(14));
+      return _mm_or_si128(n, _mm_set1_epi16(1));
+    };
+    const __m128i bytes =
+        _mm_packus_epi16(odd(_mm_unpacklo_epi32(twice, twice)), odd(_mm_unpackhi_epi32(twice, twice)));
+    const auto nibbles = uint64_t(_mm_cvtsi128_si64(tops));
+    const auto factor = uint32_t(nibbles | nibbles >> 12 | nibbles >> 24 | nibbles >> 36) & 0xffff;
+    storeHalfScales<true>(bytes, _mm_cvtss_f32(halvesToFloats(_mm_cvtsi32_si128(int32_t(factor)))) * IQ1_M::kShift,
+                          scale);
   }
 };
 
