@@ -1,8 +1,8 @@
 // Points of the code books of IQ1, IQ2 and IQ3 by their numbers, a byte a value. Magnitudes lie `zero` higher than they
 // are, to be given their signs; IQ1's levels are as its unit wants them. Included once a target, after
 // weight_formats_k.h; constant data and pure functions, any thread.
-// With AVX-512 books of up to 512 points stay packed, 16 bits a point, and are looked up in registers, 32 points at once;
-// otherwise every point is loaded for itself.
+// With AVX-512 books of up to 512 points stay packed, 16 bits a point, and are looked up in registers, 32 points at
+// once; otherwise every point is loaded for itself.
 #include "kernels/quant/iq1_m.h"
 #include "kernels/quant/iq1_s.h"
 #include "kernels/quant/iq2_s.h"

@@ -27,7 +27,20 @@ LEMMA_SIMD void transpose4(const __m128i* in, std::byte* out, int64_t stride) {
   put(3, _mm_unpackhi_epi64(c, d));
 }
 
-// Levels without minima are moved to the panel's zero.
+// Half of four blocks of four weight rows to a panel, four outputs of it: `out` for the first step of the first block.
+LEMMA_SIMD void toPanel(const Quad* rows, std::byte* out, int64_t blockBytes) {
+#pragma GCC unroll 4
+  for (int i = 0; i < kQuadParts; ++i) {
+    I steps[4];
+    transposeLanes(rows[0].v[i], rows[1].v[i], rows[2].v[i], rows[3].v[i], steps);
+#pragma GCC unroll 4
+    for (int step = 0; step < 4; ++step)
+      storeLanes(out + i * kGroup * blockBytes + step * 4 * kPanel, blockBytes, steps[step]);
+  }
+}
+
+// Levels without minima are moved to the panel's zero. Unit by unit, so that the part of the panel that is written
+// stays in the nearest cache; outputs that there are not have scales of zero.
 template <class B>
 static void unpackUnits(const PanelArgs& a) {
   using P = PanelOf<B>;
@@ -36,38 +49,56 @@ static void unpackUnits(const PanelArgs& a) {
   const std::byte* const first = a.weights + a.k0 / 32 / B::kBlocks * B::kBytes;
   const int32_t blocks = int32_t(a.k / 32);
   const std::byte* const end = first + (a.n - 1) * int64_t(a.rowBytes) + int64_t(blocks) * B::kBytes / B::kBlocks;
-  for (int o = 0; o < kPanel; o += 4) {
-    alignas(64) std::byte levels[4][B::kBlocks * 32] = {};
-    float scale[4][2 * kUnitGap] = {}, minimum[4][2 * kUnitGap] = {};
-    for (int32_t b = 0; b < blocks; b += B::kBlocks) {
-      for (int i = 0; i < 4 && o + i < a.n; ++i) {
-        std::byte room[B::kBytes];
-        const std::byte* at = first + (o + i) * int64_t(a.rowBytes) + b / B::kBlocks * B::kBytes;
-        const std::byte* const unit = wholeUnit<B>(at, end - at, room);
-        B::scales(unit, scale[i], minimum[i]);
-        for (int q = 0; q < B::kBlocks / 4; ++q) {
-          Quad low, high;
-          B::levels(unit, q, low, high);
-          store(levels[i] + 128 * q, plus(low, kMove));
-          store(levels[i] + 128 * q + 64, plus(high, kMove));
+  alignas(16) float scale[4][2 * kUnitGap] = {}, minimum[4][2 * kUnitGap] = {};
+  for (int32_t b = 0; b < blocks; b += B::kBlocks) {
+    for (int o = 0; o < kPanel; o += 4) {
+      const std::byte* units[4];
+      std::byte room[4][B::kBytes];
+      for (int i = 0; i < 4; ++i) {
+        const int row = o + i < a.n ? o + i : a.n - 1;
+        const std::byte* const at = first + row * int64_t(a.rowBytes) + b / B::kBlocks * B::kBytes;
+        prefetchUnit<B>(at + 2 * B::kBytes);
+        units[i] = wholeUnit<B>(at, end - at, room[i]);
+        if (o + i < a.n) {
+          B::scales(units[i], scale[i], minimum[i]);
+        } else {
+          memset(scale[i], 0, sizeof scale[i]);
+          memset(minimum[i], 0, sizeof minimum[i]);
         }
       }
-      for (int j = 0; j < B::kBlocks && b + j < blocks; ++j) {
-        std::byte* const panel = a.panel + (b + j) * P::kBytes;
-        for (int half = 0; half < 2; ++half) {
-          const int at = j / 4 * 128 + half * 64 + j % 4 * 16;
-          const __m128i in[4] = {load16(levels[0] + at), load16(levels[1] + at), load16(levels[2] + at),
-                                 load16(levels[3] + at)};
-          transpose4(in, panel + half * 16 * kPanel + o * 4, 4 * kPanel);
+#pragma GCC unroll 2
+      for (int q = 0; q < B::kBlocks / 4; ++q) {
+        const int32_t block = b + 4 * q;
+        if (block >= blocks) break;
+        Quad low[4], high[4];
+        for (int i = 0; i < 4; ++i) {
+          B::levels(units[i], q, low[i], high[i]);
+          if constexpr (kMove != 0) low[i] = plus(low[i], kMove), high[i] = plus(high[i], kMove);
         }
-        for (int p = 0; p < kParts; ++p) {
-          const auto put = [&](int64_t to, const float(*from)[2 * kUnitGap]) __attribute__((always_inline)) {
-            const int at = p * kUnitGap + j;
-            _mm_storeu_ps(reinterpret_cast<float*>(panel + to + p * P::kFloats) + o,
-                          _mm_setr_ps(from[0][at], from[1][at], from[2][at], from[3][at]));
-          };
-          put(P::kScales, scale);
-          if constexpr (P::kMinimum) put(P::kMinima, minimum);
+        std::byte* const panel = a.panel + block * P::kBytes + o * 4;
+        const auto put = [&](std::byte * to) __attribute__((always_inline)) {
+          toPanel(low, to, P::kBytes);
+          toPanel(high, to + 16 * kPanel, P::kBytes);
+          for (int p = 0; p < kParts; ++p) {
+            const auto floats = [&](int64_t kind, const float(*from)[2 * kUnitGap]) __attribute__((always_inline)) {
+              const int at = p * kUnitGap + 4 * q;
+              const __m128i in[4] = {load16(from[0] + at), load16(from[1] + at), load16(from[2] + at),
+                                     load16(from[3] + at)};
+              transpose4(in, to + kind + p * P::kFloats, P::kBytes);
+            };
+            floats(P::kScales, scale);
+            if constexpr (P::kMinimum) floats(P::kMinima, minimum);
+          }
+        };
+        if (blocks - block >= 4) [[likely]] {
+          put(panel);
+        } else {  // the panel has room for the blocks there are
+          std::byte whole[4 * P::kBytes];
+          put(whole);
+          for (int j = 0; j < blocks - block; ++j) {
+            for (int64_t at = 0; at < P::kBytes; at += 4 * kPanel)
+              memcpy(panel + j * P::kBytes + at, whole + j * P::kBytes + at, 16);
+          }
         }
       }
     }
@@ -229,24 +260,35 @@ static void floatGemm(const float* panel, int64_t ldPanel, int n, const float* a
 // A panel of floats: [k][32 outputs].
 template <class V>
 static void unpackValues(const PanelArgs& a) {
-  auto* const panel = reinterpret_cast<float*>(a.panel);
+  const auto load = [&](int row, int64_t k, int64_t some) __attribute__((always_inline)) {
+    if (row >= a.n) return fzero();
+    const std::byte* const p = a.weights + row * int64_t(a.rowBytes) + (a.k0 + k) * V::kBytes;
+    const F v = some == kLanes ? V::load(p) : loadSomeOf<V>(p, some);
+    if constexpr (!V::kFactors) return v;
+    return fmul(v, fset(V::kUnit * (a.factors.values ? a.factors.at(row, (a.k0 + k) / a.factors.in) : 1.0f)));
+  };
+  constexpr int64_t kStep = 4 * kPanel;
   for (int64_t k = 0; k < a.k; k += kLanes) {
     const int64_t some = a.k - k < kLanes ? a.k - k : kLanes;
+    std::byte* const panel = a.panel + k * kStep;
     for (int o = 0; o < kPanel; o += 4) {
-      alignas(64) float rows[4][kLanes];
-      for (int i = 0; i < 4; ++i) {
-        F v = fzero();
-        if (o + i < a.n) {
-          const std::byte* const p = a.weights + (o + i) * int64_t(a.rowBytes) + (a.k0 + k) * V::kBytes;
-          v = some == kLanes ? V::load(p) : loadSomeOf<V>(p, some);
-          if constexpr (V::kFactors) {
-            v = fmul(v, fset(V::kUnit * (a.factors.values ? a.factors.at(o + i, (a.k0 + k) / a.factors.in) : 1.0f)));
-          }
+      const auto put = [&](std::byte * to) __attribute__((always_inline)) {
+        I rows[4], steps[4];
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) {
+          const F v = load(o + i, k, some);
+          memcpy(&rows[i], &v, sizeof v);
         }
-        fstore(rows[i], v);
-      }
-      for (int64_t j = 0; j < some; ++j) {
-        for (int i = 0; i < 4; ++i) panel[(k + j) * kPanel + o + i] = rows[i][j];
+        transposeLanes(rows[0], rows[1], rows[2], rows[3], steps);
+#pragma GCC unroll 4
+        for (int step = 0; step < 4; ++step) storeLanes(to + step * kStep, 4 * kStep, steps[step]);
+      };
+      if (some == kLanes) [[likely]] {
+        put(panel + o * 4);
+      } else {
+        std::byte whole[kLanes * kStep];
+        put(whole);
+        for (int64_t j = 0; j < some; ++j) memcpy(panel + j * kStep + o * 4, whole + j * kStep, 16);
       }
     }
   }

@@ -104,6 +104,19 @@ LEMMA_SIMD I dotBytes(I acc, I w, I x) {
 LEMMA_SIMD I panelStart(int32_t start, bool zero) { return zero ? iset(start >> 1) : izero(); }
 
 LEMMA_SIMD I lanesOf(const __m128i* v) { return _mm256_inserti128_si256(_mm256_castsi128_si256(v[0]), v[1], 1); }
+// Dwords of four vectors, lane by lane: out[k] has dword k of all four.
+LEMMA_SIMD void transposeLanes(I a, I b, I c, I d, I* out) {
+  const I ab = _mm256_unpacklo_epi32(a, b), cd = _mm256_unpacklo_epi32(c, d);
+  const I ef = _mm256_unpackhi_epi32(a, b), gh = _mm256_unpackhi_epi32(c, d);
+  out[0] = _mm256_unpacklo_epi64(ab, cd);
+  out[1] = _mm256_unpackhi_epi64(ab, cd);
+  out[2] = _mm256_unpacklo_epi64(ef, gh);
+  out[3] = _mm256_unpackhi_epi64(ef, gh);
+}
+LEMMA_SIMD void storeLanes(std::byte* p, int64_t stride, I v) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(v));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p + stride), _mm256_extracti128_si256(v, 1));
+}
 LEMMA_SIMD I everyLane(__m128i v) { return _mm256_broadcastsi128_si256(v); }
 LEMMA_SIMD I bset(int x) { return _mm256_set1_epi8(char(x)); }
 LEMMA_SIMD I band(I a, I b) { return _mm256_and_si256(a, b); }

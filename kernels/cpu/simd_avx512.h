@@ -115,6 +115,22 @@ LEMMA_SIMD I lanesOf(const __m128i* v) {
   const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(v[2]), v[3], 1);
   return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
+// Dwords of four vectors, lane by lane: out[k] has dword k of all four.
+LEMMA_SIMD void transposeLanes(I a, I b, I c, I d, I* out) {
+  const I ab = _mm512_unpacklo_epi32(a, b), cd = _mm512_unpacklo_epi32(c, d);
+  const I ef = _mm512_unpackhi_epi32(a, b), gh = _mm512_unpackhi_epi32(c, d);
+  out[0] = _mm512_unpacklo_epi64(ab, cd);
+  out[1] = _mm512_unpackhi_epi64(ab, cd);
+  out[2] = _mm512_unpacklo_epi64(ef, gh);
+  out[3] = _mm512_unpackhi_epi64(ef, gh);
+}
+LEMMA_SIMD void storeLanes(std::byte* p, int64_t stride, I v) {
+  const auto put = [&](int i, __m128i lane) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p + i * stride), lane); };
+  put(0, _mm512_castsi512_si128(v));
+  put(1, _mm512_extracti32x4_epi32(v, 1));
+  put(2, _mm512_extracti32x4_epi32(v, 2));
+  put(3, _mm512_extracti32x4_epi32(v, 3));
+}
 LEMMA_SIMD I everyLane(__m128i v) { return _mm512_broadcast_i32x4(v); }
 LEMMA_SIMD I bset(int x) { return _mm512_set1_epi8(char(x)); }
 LEMMA_SIMD I band(I a, I b) { return _mm512_and_si512(a, b); }

@@ -105,6 +105,16 @@ LEMMA_SIMD I dotBytes(I acc, I w, I x) {
 LEMMA_SIMD I panelStart(int32_t start, bool zero) { return zero ? iset(start >> 1) : izero(); }
 
 LEMMA_SIMD I lanesOf(const __m128i* v) { return v[0]; }
+// Dwords of four vectors, lane by lane: out[k] has dword k of all four.
+LEMMA_SIMD void transposeLanes(I a, I b, I c, I d, I* out) {
+  const I ab = _mm_unpacklo_epi32(a, b), cd = _mm_unpacklo_epi32(c, d);
+  const I ef = _mm_unpackhi_epi32(a, b), gh = _mm_unpackhi_epi32(c, d);
+  out[0] = _mm_unpacklo_epi64(ab, cd);
+  out[1] = _mm_unpackhi_epi64(ab, cd);
+  out[2] = _mm_unpacklo_epi64(ef, gh);
+  out[3] = _mm_unpackhi_epi64(ef, gh);
+}
+LEMMA_SIMD void storeLanes(std::byte* p, int64_t, I v) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), v); }
 LEMMA_SIMD I everyLane(__m128i v) { return v; }
 LEMMA_SIMD I bset(int x) { return _mm_set1_epi8(char(x)); }
 LEMMA_SIMD I band(I a, I b) { return _mm_and_si128(a, b); }
