@@ -57,8 +57,8 @@ static void unpackUnits(const PanelArgs& a) {
       for (int i = 0; i < 4; ++i) {
         const int row = o + i < a.n ? o + i : a.n - 1;
         const std::byte* const at = first + row * int64_t(a.rowBytes) + b / B::kBlocks * B::kBytes;
-        // What is read next but one: of this row, or at its end of the next panel.
-        const std::byte* const later = at + 2 * B::kBytes;
+        // What is read three units later: of this row, or at its end of the next panel.
+        const std::byte* const later = at + 3 * B::kBytes;
         prefetchUnit<B>(
             later - a.weights < int64_t(a.rowBytes) * (row + 1) ? later : later + (kPanel - 1) * int64_t(a.rowBytes));
         units[i] = wholeUnit<B>(at, end - at, room[i]);
