@@ -214,8 +214,7 @@ void Engine::Impl::release(Running& r) {
   r.hasSequence = false;
   r.speculator.reset();
   model->truncate(r.seq, r.held);  // guesses behind it are no text
-  r.text.resize(size_t(r.held));
-  pool->giveBack(r.seq, std::move(r.text));
+  pool->giveBack(r.seq, std::span(r.text).first(size_t(r.held)));
 }
 
 void Engine::Impl::failWith(Running& r, Error error) {
@@ -459,6 +458,8 @@ void Engine::Impl::verify(const Share& s, const LogitsView& logits) {
     r.sink(PromptProgress{r.held, int(r.prompt.tokens.size()), r.cached, r.prompt.turnsLeftOut});
     return;
   }
+  // The next turn goes on from the person's words, without the thought that follows here.
+  if (!r.promptRead) pool->keep(r.seq, std::span(r.text).first(size_t(r.held)));
   const int row = s.firstWanted + s.wanted - guesses - 1;  // of the text's last token
   for (int right = 0; draw(r, logits.mutableRow(row + right));) {
     const std::span<const Token> fed = std::span<const Token>(r.text).subspan(size_t(r.held));

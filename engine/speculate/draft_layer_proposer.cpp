@@ -39,13 +39,14 @@ void DraftLayerProposer::propose(std::span<const Token> text, int most, Proposal
   out.tokens.clear();
   out.grade = 0;
   // Its row at a position reads the token behind that position.
-  const auto rows = size_t(std::clamp<int64_t>(int64_t(text.size()) - 1 - first_ - known_, 0,
-                                               int64_t(waiting_.size() / embedding_)));
+  const auto rows =
+      size_t(std::clamp<int64_t>(int64_t(text.size()) - 1 - first_ - known_, 0, int64_t(waiting_.size() / embedding_)));
   if (broken_ || rows == 0 || most < 1) return;
   Result<LogitsView> logits = LogitsView{};
   for (size_t at = 0; at < rows && logits;) {
     const size_t n = std::min(rows - at, size_t(rows_));
-    logits = pass(text.subspan(size_t(first_ + known_) + 1, n), std::span(waiting_).subspan(at * embedding_, n * embedding_));
+    logits = pass(text.subspan(size_t(first_ + known_) + 1, n),
+                  std::span(waiting_).subspan(at * embedding_, n * embedding_));
     if (logits) known_ += int(n);
     at += n;
   }

@@ -31,8 +31,8 @@ class DraftLayerProposer final : public Proposer {
   const int rows_;
   const CancelFlag& cancel_;
   SeqId seq_{};
-  int first_ = 0;               // position of the text at which the layer's sequence begins; only distances matter to it
-  int known_ = 0;               // positions of that sequence whose hidden states came from the model
+  int first_ = 0;  // position of the text at which the layer's sequence begins; only distances matter to it
+  int known_ = 0;  // positions of that sequence whose hidden states came from the model
   std::vector<float> waiting_;  // hidden states that the layer has not read: from position first_ + known_ on
   std::vector<float> own_;      // hidden state of the layer's last row
   Batch batch_;

@@ -26,7 +26,7 @@ DraftModelProposer::DraftModelProposer(Model& draft, SequencePool& pool, int voc
     : draft_(draft), pool_(pool), vocabulary_(vocabulary), rows_(rows), cancel_(cancel) {}
 
 DraftModelProposer::~DraftModelProposer() {
-  if (hasSequence_) pool_.giveBack(seq_, std::move(held_));
+  if (hasSequence_) pool_.giveBack(seq_, held_);
 }
 
 Result<LogitsView> DraftModelProposer::pass(std::span<const Token> tokens) {

@@ -2,20 +2,21 @@
 // Owner and thread as proposer.h says; the pool and its model outlive it.
 #pragma once
 
+#include "engine/model_file/model_header.h"
 #include "engine/schedule/sequence_pool.h"
 #include "engine/speculate/proposer.h"
-#include "engine/model_file/model_header.h"
 #include "engine/tokenizer/tokenizer.h"
 
 namespace lemma {
 
-// Whether guesses of a model with the tokens of `draft` mean the same to one with those of `model`; where they do not, a
-// sentence that names `path`, the draft's. One of the two may have some tokens more: files are padded differently.
+// Whether guesses of a model with the tokens of `draft` mean the same to one with those of `model`; where they do not,
+// a sentence that names `path`, the draft's. One of the two may have some tokens more: files are padded differently.
 Result<void> sameVocabulary(const Tokenizer& model, const Tokenizer& draft, const std::string& path);
 
 class DraftModelProposer final : public Proposer {
  public:
-  // `vocabulary` of the model that is guessed for. At most `rows` rows a pass. Where `cancel` is set, nothing is guessed.
+  // `vocabulary` of the model that is guessed for. At most `rows` rows a pass. Where `cancel` is set, nothing is
+  // guessed.
   DraftModelProposer(Model& draft, SequencePool& pool, int vocabulary, int rows, const CancelFlag& cancel);
   ~DraftModelProposer() override;
   DraftModelProposer(const DraftModelProposer&) = delete;

@@ -21,7 +21,7 @@ class Gauge {
 
  private:
   // Unseen, short repetitions count as chance and long ones as likely.
-  std::array<double, Proposer::kGrades> right_{1.2, 2, 3}, seen_{4, 4, 4};
+  std::array<double, Proposer::kGrades> right_{0.8, 2, 3}, seen_{4, 4, 4};
 };
 
 }  // namespace lemma

@@ -34,15 +34,15 @@ class Speculator {
   struct Member {
     std::unique_ptr<Proposer> proposer;
     Gauge gauge;
-    Proposal proposal;         // the last, until it is judged
-    bool open = false;         // it is not judged yet
-    size_t at = 0;             // length of the text behind which it stands
-    size_t checked = 0;        // so many of it the model checks; where none, the first is only watched
-    double guessMs = 0;        // to make one guess
+    Proposal proposal;          // the last, until it is judged
+    bool open = false;          // it is not judged yet
+    size_t at = 0;              // length of the text behind which it stands
+    size_t checked = 0;         // so many of it the model checks; where none, the first is only watched
+    double guessMs = 0;         // to make one guess
     int rest = 0;               // steps in which it is not asked
     int nextRest = kFirstRest;  // and how many when it fails again
-    int trials = 0;            // guesses since the last rest that were not expected to pay
-    bool askedBefore = false;  // in the step before: only then the time is that of guessing alone
+    int trials = 0;             // guesses since the last rest that were not expected to pay
+    bool askedBefore = false;   // in the step before: only then the time is that of guessing alone
   };
 
   static void judge(Member& member, std::span<const Token> text);
