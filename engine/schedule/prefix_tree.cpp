@@ -52,8 +52,7 @@ std::pair<PrefixTree::Node*, size_t> PrefixTree::walk(std::span<const Token> tok
   while (known < tokens.size()) {
     Node* const child = node->childFrom(tokens[known]);
     if (!child) break;
-    const auto same =
-        size_t(std::ranges::mismatch(child->stretch, tokens.subspan(known)).in1 - child->stretch.begin());
+    const auto same = size_t(std::ranges::mismatch(child->stretch, tokens.subspan(known)).in1 - child->stretch.begin());
     known += same;
     node = same < child->stretch.size() ? &split(*child, same) : child;
     node->lastUse = now;

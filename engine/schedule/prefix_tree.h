@@ -26,8 +26,8 @@ class PrefixTree {
   // The longest known beginning of `tokens`. It counts as used now.
   Match find(std::span<const Token> tokens);
 
-  // Takes a sequence that holds exactly `tokens`. Returns the one that is not needed any more, if any: it may be that of
-  // a leaf that `tokens` goes on from, or `seq` itself where all of it is known.
+  // Takes a sequence that holds exactly `tokens`. Returns the one that is not needed any more, if any: it may be that
+  // of a leaf that `tokens` goes on from, or `seq` itself where all of it is known.
   std::optional<SeqId> insert(SeqId seq, std::span<const Token> tokens);
 
   // The leaf that was used longest ago goes, up to where another path leaves it or one of insert()'s sequences ended:

@@ -91,7 +91,8 @@ TEST_P(Prefix, branchesKeepEachOther) {
   turns.push_back({"assistant", "A number with two divisors."});
   const int known = root.finished->promptTokens;
   std::vector<std::vector<ChatTurn>> branches;
-  for (const char* q : {"And is one of them even, or are all of them odd?", "Who proved that there is no end of them?"}) {
+  for (const char* q :
+       {"And is one of them even, or are all of them odd?", "Who proved that there is no end of them?"}) {
     branches.push_back(turns);
     branches.back().push_back({"user", q});
     const ChatRequest request = ask(branches.back());
