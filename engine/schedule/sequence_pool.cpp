@@ -13,6 +13,7 @@ SequencePool::~SequencePool() {
 }
 
 SequencePool::Lease SequencePool::take(std::span<const Token> prompt) {
+  if (prompt.empty()) return {model_.newSequence(), 0};
   // The last token is always computed: its logits are where the answer starts.
   const PrefixTree::Match known = tree_.find(prompt.first(prompt.size() - 1));
   if (known.length > 0) {

@@ -18,9 +18,9 @@ class SequencePool {
 
   struct Lease {
     SeqId seq{};
-    int cached = 0;  // positions of the prompt that the cache already holds; always fewer than the prompt has
+    int cached = 0;  // positions of the prompt that the cache already holds; fewer than the prompt has
   };
-  // A sequence that holds the longest known beginning of `prompt`, which is not empty, and is the caller's.
+  // A sequence that holds the longest known beginning of `prompt`, and is the caller's.
   Lease take(std::span<const Token> prompt);
   // Keeps what a sequence holds now, `tokens`, whatever its owner does with it later: the end of a person's turn, say.
   void keep(SeqId seq, std::span<const Token> tokens);
