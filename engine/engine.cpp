@@ -10,6 +10,10 @@
 #include "engine/schedule/answer_stream.h"
 #include "engine/schedule/prompt_builder.h"
 #include "engine/schedule/sequence_pool.h"
+#include "engine/speculate/draft_layer_proposer.h"
+#include "engine/speculate/draft_model_proposer.h"
+#include "engine/speculate/ngram_proposer.h"
+#include "engine/speculate/speculator.h"
 
 namespace lemma {
 
@@ -35,11 +39,22 @@ struct Running {
   std::unique_ptr<AnswerStream> stream;
   SeqId seq{};
   bool hasSequence = false;
-  std::vector<Token> held;     // what the cache holds
-  std::vector<Token> pending;  // what the model must read before the next token is drawn
-  int cached = 0, drawn = 0;
+  std::vector<Token> text;                 // prompt and answer as the model reads them
+  int held = 0;                            // so many of them the cache holds; the rest is read before the next draw
+  std::unique_ptr<Speculator> speculator;  // null where nothing is guessed
+  int cached = 0, drawn = 0, guessed = 0, accepted = 0, computed = 0;
   Clock::time_point started = Clock::now(), promptDone, thoughtDone, firstToken;
   bool promptRead = false, thoughtOver = false;
+
+  int pending() const { return int(text.size()) - held; }
+};
+
+// What one request has in a pass.
+struct Share {
+  Running* running = nullptr;
+  int rows = 0;                     // of its text
+  std::span<const Token> guesses;   // and behind it
+  int firstWanted = 0, wanted = 0;  // its rows among those with logits
 };
 
 }  // namespace
@@ -63,13 +78,16 @@ const char* name(StopReason reason) {
 }
 
 struct Engine::Impl {
-  std::unique_ptr<Model> model;
+  std::unique_ptr<Model> model, draftModel;
   std::unique_ptr<PromptBuilder> builder;
-  std::unique_ptr<SequencePool> pool;
+  std::unique_ptr<SequencePool> pool, draftPool;
+  std::function<std::unique_ptr<Proposer>()> proposer;
+  StepCost cost;
   std::vector<std::unique_ptr<Running>> running;
   uint64_t lastId = 0;
   CancelFlag stopForward{false};
-  Batch batch;          // reused from step to step
+  Batch batch;  // reused from step to step, as the shares
+  std::vector<Share> shares;
   int batchRows = 512;  // LoadOptions::batch of the loaded model
   bool promptTurn = true;
 
@@ -82,10 +100,38 @@ struct Engine::Impl {
   void failWith(Running& r, Error error);
   void release(Running& r);
   void takeWishes();
+  bool wishesWait();
   bool begin(Running& r);
-  void draw(Running& r, std::span<float> logits);
+  Result<std::unique_ptr<Speculator>> speculatorFor(const ChatRequest& request);
+  void plan();
+  void guess();
+  Result<LogitsView> forward(bool withGuesses);
+  void verify(const Share& share, const LogitsView& logits);
+  void readHidden(const Share& share, const LogitsView& logits, int before);
+  bool draw(Running& r, std::span<float> logits);
   void remove(const Running* r);
 };
+
+namespace {
+
+// The model that guesses for `model`, on the same threads and with the same context.
+Result<std::unique_ptr<Model>> loadDraftModel(const LoadOptions& options, const Model& model, std::stop_token stop) {
+  LoadOptions own = options;
+  own.path = options.draftModel;
+  own.context = model.info().contextSize;
+  own.draft = false;
+  own.observer = nullptr;
+  LEMMA_TRY(draft, Model::load(own, {}, stop));
+  if (!model.tokenizer() || !draft->tokenizer()) {
+    const Model& without = model.tokenizer() ? *draft : model;
+    return fail(Err::unsupported, own.path + " cannot guess: " + without.info().path + " has no tokenizer (" +
+                                      without.withoutTokenizer() + ")");
+  }
+  LEMMA_CHECK(sameVocabulary(*model.tokenizer(), *draft->tokenizer(), own.path));
+  return draft;
+}
+
+}  // namespace
 
 Engine::Engine() : impl_(std::make_unique<Impl>()) {}
 Engine::~Engine() { unload(); }
@@ -101,12 +147,22 @@ Result<ModelInfo> Engine::load(const LoadOptions& options, const std::function<v
     LEMMA_TRY(made, PromptBuilder::make(*model));
     builder = std::move(made);
   }
+  std::unique_ptr<Model> draftModel;
+  if (!options.draftModel.empty() && !options.vocabularyOnly) {
+    LEMMA_TRY(loaded, loadDraftModel(options, *model, stop));
+    draftModel = std::move(loaded);
+  }
   unload();
   ModelInfo info = model->info();
   if (builder) info.templateNotice = builder->notice();
   impl_->model = std::move(model);
   impl_->builder = std::move(builder);
   impl_->pool = std::make_unique<SequencePool>(*impl_->model);
+  if (draftModel) {
+    impl_->draftModel = std::move(draftModel);
+    impl_->draftPool = std::make_unique<SequencePool>(*impl_->draftModel);
+  }
+  impl_->proposer = options.proposer;
   impl_->batchRows = std::max(1, options.batch);
   return info;
 }
@@ -114,8 +170,11 @@ Result<ModelInfo> Engine::load(const LoadOptions& options, const std::function<v
 void Engine::unload() {
   while (!impl_->running.empty()) impl_->finish(*impl_->running.front(), StopReason::cancelled);
   impl_->pool.reset();
+  impl_->draftPool.reset();
   impl_->builder.reset();
+  impl_->draftModel.reset();
   impl_->model.reset();
+  impl_->cost = {};
 }
 
 RequestId Engine::start(ChatRequest request, Sink sink) {
@@ -153,7 +212,9 @@ void Engine::Impl::remove(const Running* r) {
 void Engine::Impl::release(Running& r) {
   if (!r.hasSequence) return;
   r.hasSequence = false;
-  pool->giveBack(r.seq, std::move(r.held));
+  r.speculator.reset();
+  model->truncate(r.seq, r.held);  // guesses behind it are no text
+  pool->giveBack(r.seq, std::span(r.text).first(size_t(r.held)));
 }
 
 void Engine::Impl::failWith(Running& r, Error error) {
@@ -171,7 +232,10 @@ void Engine::Impl::finish(Running& r, StopReason reason) {
   f.promptTokens = int(r.prompt.tokens.size());
   f.cachedTokens = r.cached;
   f.turnsLeftOut = r.prompt.turnsLeftOut;
-  f.contextUsed = int(r.held.size());
+  f.contextUsed = r.held;
+  f.guessedTokens = r.guessed;
+  f.acceptedTokens = r.accepted;
+  f.computedTokens = r.computed;
   f.seed = r.sampler ? r.sampler->seed() : r.request.sampling.seed;
   f.totalMs = msSince(r.started);
   if (r.stream) {
@@ -222,6 +286,35 @@ void Engine::Impl::takeWishes() {
   }
 }
 
+bool Engine::Impl::wishesWait() {
+  std::lock_guard lock(wishesMutex);
+  return !cancelled.empty() || !answerNow.empty();
+}
+
+Result<std::unique_ptr<Speculator>> Engine::Impl::speculatorFor(const ChatRequest& request) {
+  using enum Speculation;
+  std::vector<std::unique_ptr<Proposer>> proposers;
+  if (request.speculate == off) return nullptr;
+  if (proposer) {
+    proposers.push_back(proposer());
+    return std::make_unique<Speculator>(std::move(proposers), Speculator::Rule::always);
+  }
+  if (request.speculate != draft) proposers.push_back(std::make_unique<NgramProposer>());
+  if (request.speculate != ngram) {
+    if (draftModel) {
+      proposers.push_back(std::make_unique<DraftModelProposer>(*draftModel, *draftPool, model->info().vocabulary,
+                                                               std::min(kPromptChunk, batchRows), stopForward));
+    } else if (Stepper* const layer = model->draft()) {
+      proposers.push_back(
+          std::make_unique<DraftLayerProposer>(*layer, model->info().embedding, batchRows, stopForward));
+    } else if (request.speculate == draft) {
+      return fail(Err::unsupported,
+                  model->info().path + " has no layer that guesses ahead, and no draft model was loaded beside it");
+    }
+  }
+  return std::make_unique<Speculator>(std::move(proposers), Speculator::Rule::wherePays);
+}
+
 // Builds the prompt and finds the longest part of it that the cache already holds. False when the request ended.
 bool Engine::Impl::begin(Running& r) {
   if (!builder) {
@@ -236,6 +329,12 @@ bool Engine::Impl::begin(Running& r) {
     failWith(r, built.error());
     return false;
   }
+  auto speculator = speculatorFor(r.request);
+  if (!speculator) {
+    failWith(r, speculator.error());
+    return false;
+  }
+  r.speculator = std::move(*speculator);
   r.prompt = std::move(*built);
   const int left = context - int(r.prompt.tokens.size());
   AnswerLimits limits{.contextTokens = left};
@@ -251,14 +350,15 @@ bool Engine::Impl::begin(Running& r) {
   r.seq = lease.seq;
   r.hasSequence = true;
   r.cached = lease.cached;
-  r.held.assign(r.prompt.tokens.begin(), r.prompt.tokens.begin() + lease.cached);
-  r.pending.assign(r.prompt.tokens.begin() + lease.cached, r.prompt.tokens.end());
+  r.held = lease.cached;
+  r.text = r.prompt.tokens;
   for (Token t : r.prompt.tokens) r.sampler->accept(t);
   r.sink(PromptProgress{lease.cached, int(r.prompt.tokens.size()), lease.cached, r.prompt.turnsLeftOut});
   return true;
 }
 
-void Engine::Impl::draw(Running& r, std::span<float> logits) {
+// Draws the token that follows the text, and what the model reads next becomes text. False when the request ended.
+bool Engine::Impl::draw(Running& r, std::span<float> logits) {
   if (!r.promptRead) {
     r.promptRead = true;
     r.promptDone = Clock::now();
@@ -270,16 +370,120 @@ void Engine::Impl::draw(Running& r, std::span<float> logits) {
   const Token token = r.sampler->sample(logits);
   r.sampler->accept(token);
   if (r.drawn++ == 0) r.firstToken = Clock::now();
-  AnswerStream::Next next = r.stream->accept(token);
+  const AnswerStream::Next next = r.stream->accept(token);
   if (!r.thoughtOver && r.stream->thinkTokens() > 0 && !r.stream->inThink()) {
     r.thoughtOver = true;
     r.thoughtDone = Clock::now();
   }
   if (next.finished) {
     finish(r, next.reason);
-  } else {
-    r.pending = std::move(next.feed);
+    return false;
   }
+  r.text.insert(r.text.end(), next.feed.begin(), next.feed.end());
+  return true;
+}
+
+// Chooses what the coming pass computes: answers in progress go first, side by side; a prompt that waits gets every
+// other pass to itself.
+void Engine::Impl::plan() {
+  shares.clear();
+  int rows = 0;
+  for (const auto& r : running) {
+    const int n = r->pending();
+    if (n <= kDecodeRows && rows + n <= std::min(kDecodeRows, batchRows)) {
+      shares.push_back({.running = r.get(), .rows = n});
+      rows += n;
+    }
+  }
+  const auto most = std::min(kDecodeRows, batchRows);
+  const auto prompt = std::find_if(running.begin(), running.end(), [most](auto& r) { return r->pending() > most; });
+  if (prompt != running.end() && (shares.empty() || promptTurn)) {
+    Running& r = **prompt;
+    shares.assign(1, {.running = &r, .rows = std::min({r.pending(), kPromptChunk, batchRows})});
+  }
+  promptTurn = !promptTurn;
+}
+
+// Fills the pass up with guesses, as far as its rows stay within one family of kernels.
+void Engine::Impl::guess() {
+  int rows = 0, draws = 0;
+  for (const Share& s : shares) {
+    rows += s.rows;
+    draws += s.rows == s.running->pending();
+  }
+  for (Share& s : shares) {
+    Running& r = *s.running;
+    if (!r.speculator || !r.promptRead || s.rows < r.pending()) continue;
+    const int room = std::min({kDecodeRows - rows, batchRows - rows, model->info().contextSize - int(r.text.size())});
+    s.guesses = r.speculator->guess(r.text, room, cost, {.rows = rows, .draws = draws});
+    rows += int(s.guesses.size());
+  }
+}
+
+Result<LogitsView> Engine::Impl::forward(bool withGuesses) {
+  batch.clear();
+  int wanted = 0;
+  for (Share& s : shares) {
+    const Running& r = *s.running;
+    if (!withGuesses) s.guesses = {};
+    const int end = int(r.text.size());
+    // Eight wanted rows are computed to the same bits as one.
+    const int wantedFrom = r.speculator && r.speculator->readsHidden() ? end - Proposer::kHiddenRows : end - 1;
+    s.firstWanted = wanted;
+    s.wanted = 0;
+    for (int i = r.held; i < r.held + s.rows; ++i) {
+      batch.add(r.text[size_t(i)], i, r.seq, i >= wantedFrom);
+      s.wanted += i >= wantedFrom;
+    }
+    for (size_t i = 0; i < s.guesses.size(); ++i) batch.add(s.guesses[i], end + int(i), r.seq, true);
+    s.wanted += int(s.guesses.size());
+    wanted += s.wanted;
+  }
+  const auto started = Clock::now();
+  auto logits = model->forward(batch, stopForward);
+  if (logits && batch.size() <= kDecodeRows) cost.took(batch.size(), msSince(started));
+  return logits;
+}
+
+// Takes what the pass has computed for one request, and draws from it as long as the guesses agree with what was drawn.
+void Engine::Impl::verify(const Share& s, const LogitsView& logits) {
+  Running& r = *s.running;
+  const int before = r.held;
+  const auto guesses = int(s.guesses.size());
+  r.held += s.rows;
+  r.computed += s.rows + guesses;
+  r.guessed += guesses;
+  if (r.pending() > 0) {
+    readHidden(s, logits, before);
+    r.sink(PromptProgress{r.held, int(r.prompt.tokens.size()), r.cached, r.prompt.turnsLeftOut});
+    return;
+  }
+  // The next turn goes on from the person's words, without the thought that follows here.
+  if (!r.promptRead) pool->keep(r.seq, std::span(r.text).first(size_t(r.held)));
+  const int row = s.firstWanted + s.wanted - guesses - 1;  // of the text's last token
+  for (int right = 0; draw(r, logits.mutableRow(row + right));) {
+    const std::span<const Token> fed = std::span<const Token>(r.text).subspan(size_t(r.held));
+    const std::span<const Token> left = s.guesses.subspan(size_t(right));
+    // What comes next may be told to end the answer or its thought here: that is done between two passes.
+    const bool goesOn = fed.size() <= left.size() && std::equal(fed.begin(), fed.end(), left.begin()) && !wishesWait();
+    if (!goesOn) {
+      model->truncate(r.seq, r.held);
+      readHidden(s, logits, before);
+      return;
+    }
+    right += int(fed.size());
+    r.held += int(fed.size());
+    r.accepted += int(fed.size());
+  }
+}
+
+// Hidden states of what the pass has read of the text, from its first wanted row on.
+void Engine::Impl::readHidden(const Share& s, const LogitsView& logits, int before) {
+  Running& r = *s.running;
+  const int rows = s.rows + int(s.guesses.size()), first = before + rows - s.wanted, kept = r.held - first;
+  if (kept <= 0 || !r.speculator || !r.speculator->readsHidden()) return;
+  const auto width = size_t(model->info().embedding);
+  r.speculator->read(first, logits.hidden.subspan(size_t(s.firstWanted) * width, size_t(kept) * width));
 }
 
 bool Engine::step() {
@@ -291,62 +495,31 @@ bool Engine::step() {
   }
   if (d.running.empty()) return false;
 
-  // Answers in progress go first, side by side; a prompt that waits gets every other pass to itself.
-  std::vector<Running*> now;
-  int rows = 0;
-  for (auto& r : d.running) {
-    const int n = int(r->pending.size());
-    if (n <= kDecodeRows && rows + n <= kDecodeRows) {
-      now.push_back(r.get());
-      rows += n;
-    }
-  }
-  const auto prompt =
-      std::find_if(d.running.begin(), d.running.end(), [](auto& r) { return r->pending.size() > size_t(kDecodeRows); });
-  if (prompt != d.running.end() && (now.empty() || d.promptTurn)) {
-    now.assign(1, prompt->get());
-  }
-  d.promptTurn = !d.promptTurn;
-
-  d.batch.clear();
-  for (Running* r : now) {
-    const int n = std::min<int>(int(r->pending.size()), std::min(kPromptChunk, d.batchRows));
-    for (int i = 0; i < n; ++i) {
-      const bool last = i + 1 == int(r->pending.size());
-      d.batch.add(r->pending[size_t(i)], int32_t(r->held.size()) + i, r->seq, last);
-    }
-  }
+  d.plan();
   {
     std::lock_guard lock(d.wishesMutex);
     d.inForward.clear();
-    for (Running* r : now) d.inForward.push_back(r->id);
+    for (const Share& s : d.shares) d.inForward.push_back(s.running->id);
   }
-  auto logits = d.model->forward(d.batch, d.stopForward);
+  d.guess();
+  auto logits = d.forward(true);
+  const auto guessed = [](const Share& s) { return !s.guesses.empty(); };
+  if (!logits && logits.error().code != Err::cancelled && std::ranges::any_of(d.shares, guessed)) {
+    logits = d.forward(false);  // what is wrong with guesses, or has no room, need not be wrong with the text
+  }
   {
     std::lock_guard lock(d.wishesMutex);
     d.inForward.clear();
   }
   if (!logits) {
-    for (Running* r : now) d.model->truncate(r->seq, int(r->held.size()));
+    for (const Share& s : d.shares) d.model->truncate(s.running->seq, s.running->held);
     if (logits.error().code == Err::cancelled)
       return true;  // who cancelled is taken out at the next step, the others go on
     if (logits.error().code == Err::contextFull && d.pool->evictOne()) return true;
-    for (Running* r : now) d.failWith(*r, logits.error());
+    for (const Share& s : d.shares) d.failWith(*s.running, logits.error());
     return !d.running.empty();
   }
-  int row = 0, at = 0;
-  for (Running* r : now) {
-    int n = 0;
-    while (at + n < d.batch.size() && d.batch.seq[size_t(at + n)] == r->seq) ++n;
-    r->held.insert(r->held.end(), r->pending.begin(), r->pending.begin() + n);
-    r->pending.erase(r->pending.begin(), r->pending.begin() + n);
-    at += n;
-    if (r->pending.empty()) {
-      d.draw(*r, logits->mutableRow(row++));
-    } else {
-      r->sink(PromptProgress{int(r->held.size()), int(r->prompt.tokens.size()), r->cached, r->prompt.turnsLeftOut});
-    }
-  }
+  for (const Share& s : d.shares) d.verify(s, *logits);
   return !d.running.empty();
 }
 

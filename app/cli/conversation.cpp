@@ -1,6 +1,7 @@
 #include "app/cli/conversation.h"
 
 #include <cstdio>
+#include <map>
 
 #include "app/cli/input.h"
 #include "app/cli/output.h"
@@ -19,6 +20,22 @@ Error withAdvice(Error error, bool ownTemplate) {
   return error;
 }
 
+void addSpeculationOptions(CLI::App& app, ConversationOptions& options) {
+  static const std::map<std::string, Speculation> kWays{{"off", Speculation::off},
+                                                        {"auto", Speculation::automatic},
+                                                        {"ngram", Speculation::ngram},
+                                                        {"draft", Speculation::draft}};
+  app.add_option_function<std::string>(
+         "--speculate", [&options](const std::string& way) { options.speculate = kWays.at(way); },
+         "Guess tokens and check several in one pass, where that is faster; the answer is the same. ngram: as the "
+         "conversation went on before; draft: by --draft-model or the model's own layer for it; auto: by what there is")
+      ->check(CLI::IsMember({"off", "auto", "ngram", "draft"}))
+      ->type_name("off|auto|ngram|draft")
+      ->default_str("auto");
+  app.add_option("--draft-model", options.draftModel, "Smaller model of the same vocabulary that guesses tokens")
+      ->type_name("FILE");
+}
+
 }  // namespace
 
 void addConversationOptions(CLI::App& app, ConversationOptions& options) {
@@ -31,14 +48,18 @@ void addConversationOptions(CLI::App& app, ConversationOptions& options) {
       ->type_name("FILE");
   app.add_flag("--answer-only", options.answerOnly, "Leave the thought out of what is printed");
   addSamplingOptions(app, options.sampling);
+  addSpeculationOptions(app, options);
   addContextOption(app, options.model);
   addComputeOptions(app, options.model);
 }
 
-Result<ModelInfo> load(Engine& engine, const ModelOptions& options, const Interrupt& interrupt) {
+Result<ModelInfo> load(Engine& engine, const ConversationOptions& options, const Interrupt& interrupt) {
   ProgressLine line;
+  LoadOptions how = loadOptions(options.model);
+  how.draftModel = options.draftModel;
+  how.draft = options.speculate == Speculation::draft && options.draftModel.empty();
   auto model = engine.load(
-      loadOptions(options),
+      how,
       [&line](LoadProgress p) { line.show("Loading " + humanBytes(p.bytesDone) + " of " + humanBytes(p.bytesTotal)); },
       interrupt.token());
   line.clear();
@@ -53,6 +74,7 @@ Result<ChatRequest> requestOf(const ConversationOptions& options, const ModelInf
   request.think = options.think.budget;
   request.maxAnswerTokens = options.sampling.maxTokens;
   request.stop = options.sampling.stop;
+  request.speculate = options.speculate;
   request.builtinTemplate = options.templatePath == kBuiltin;
   if (!options.templatePath.empty() && !request.builtinTemplate) {
     LEMMA_TRY(source, readFile(options.templatePath, kMaxTemplateBytes));
@@ -96,6 +118,15 @@ std::string speedLine(const Finished& f) {
   text += "answer " + std::to_string(f.answerTokens) + " tokens at " + fixed(f.genTps, 1) +
           " tok/s, first token after " + fixed(f.ttftMs / 1000, 2) + " s";
   return text;
+}
+
+std::string workLine(const Finished& f) {
+  std::string text = "guessed " + std::to_string(f.guessedTokens) + " tokens";
+  if (f.guessedTokens > 0) {
+    text += ", " + std::to_string(f.acceptedTokens) + " of them right (" +
+            fixed(100.0 * f.acceptedTokens / f.guessedTokens, 0) + " %)";
+  }
+  return text + "; " + std::to_string(f.computedTokens) + " rows computed";
 }
 
 }  // namespace lemma::cli

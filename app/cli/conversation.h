@@ -16,14 +16,15 @@ struct ConversationOptions {
   ModelOptions model;
   SamplingOptions sampling;
   ThinkOptions think;
-  std::string system, templatePath;
+  std::string system, templatePath, draftModel;
+  Speculation speculate = Speculation::automatic;
   bool answerOnly = false;
 };
 
 void addConversationOptions(CLI::App& app, ConversationOptions& options);
 
 // Shows its progress on stderr; Ctrl-C stops it.
-Result<ModelInfo> load(Engine& engine, const ModelOptions& options, const Interrupt& interrupt);
+Result<ModelInfo> load(Engine& engine, const ConversationOptions& options, const Interrupt& interrupt);
 
 // Everything of a request but its turns: system message, effort, sampling, limits, template.
 Result<ChatRequest> requestOf(const ConversationOptions& options, const ModelInfo& model);
@@ -44,5 +45,7 @@ Answered answer(Engine& engine, ChatRequest request, const std::function<void(Re
 
 // "prompt 45 tokens (12 cached) at 320 tok/s, thought 120, answer 30 tokens at 102 tok/s, first token after 0.15 s"
 std::string speedLine(const Finished& finished);
+// "guessed 40 tokens, 31 of them right (78 %); 152 rows computed"
+std::string workLine(const Finished& finished);
 
 }  // namespace lemma::cli

@@ -16,18 +16,21 @@ namespace lemma {
 
 class Model;
 class ProductObserver;
+class Proposer;
 
 struct LoadOptions {
   std::string path;
-  int context = 0;                      // tokens; 0 = what the model allows, at most 8192
-  int batch = 512;                      // most rows of one forward pass
-  int threads = 0;                      // generation; 0 = all cores
-  int promptThreads = 0;                // prompts; 0 = as threads
-  std::string kvType = "f16";           // f16, q8_0, f32
-  std::string backend = "cpu";          // an entry of backendList()
-  std::string target;                   // cpu: force an instruction set
-  bool vocabularyOnly = false;          // tokenizer and metadata, no weights
-  bool draft = false;                   // also the layer that guesses the token after next, where the model has one
+  int context = 0;              // tokens; 0 = what the model allows, at most 8192
+  int batch = 512;              // most rows of one forward pass
+  int threads = 0;              // generation; 0 = all cores
+  int promptThreads = 0;        // prompts; 0 = as threads
+  std::string kvType = "f16";   // f16, q8_0, f32
+  std::string backend = "cpu";  // an entry of backendList()
+  std::string target;           // cpu: force an instruction set
+  bool vocabularyOnly = false;  // tokenizer and metadata, no weights
+  bool draft = false;           // also the layer that guesses the token after next, where the model has one
+  std::string draftModel;       // a smaller model of the same vocabulary that guesses; empty = none
+  std::function<std::unique_ptr<Proposer>()> proposer;  // guesses in place of all others, each guess is checked
   ProductObserver* observer = nullptr;  // is shown the inputs of matrix products, which slows them; outlives the model
 };
 
@@ -51,7 +54,8 @@ class Engine {
 
   // Queues a request; the sink is called from step(), last with Finished or Failed.
   RequestId start(ChatRequest request, Sink sink);
-  // Does one piece of work (a chunk of prompt, or one token for each running answer). False when nothing is left to do.
+  // Does one piece of work (a chunk of prompt, or one token for each running answer, more where guesses were right).
+  // False when nothing is left to do.
   bool step();
 
   void cancel(RequestId id);      // what was generated stays; Finished says cancelled

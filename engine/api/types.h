@@ -38,6 +38,14 @@ struct ThinkBudget {
 };
 inline constexpr int kThinkLow = 512, kThinkMedium = 2048, kThinkHigh = 8192;
 
+// Whether tokens are guessed and several checked in one pass. The answer is the same; only its speed may differ.
+enum class Speculation : uint8_t {
+  off,
+  automatic,  // ngram, and draft where the model was loaded for it
+  ngram,      // what followed the last tokens earlier in the conversation
+  draft,      // the model's own layer for it or a draft model, as LoadOptions say
+};
+
 struct ChatTurn {
   std::string role;     // system, user, assistant, tool
   std::string content;  // the answer only; thoughts of earlier turns are left out
@@ -52,6 +60,7 @@ struct ChatRequest {
   ThinkBudget think;
   int maxAnswerTokens = 0;  // 0 = what the context holds
   std::vector<std::string> stop;
+  Speculation speculate = Speculation::automatic;
   bool raw = false;              // turns[0].content is continued without a template
   std::string templateOverride;  // Jinja source; empty = the model's own
   bool builtinTemplate = false;  // the format that fits the vocabulary, whatever the model's own template says
@@ -88,6 +97,8 @@ struct Finished {
   int promptTokens = 0, cachedTokens = 0, thinkTokens = 0, answerTokens = 0;
   int contextUsed = 0, contextSize = 0;
   int turnsLeftOut = 0;
+  int guessedTokens = 0, acceptedTokens = 0;  // guesses that the model checked, and those that became text
+  int computedTokens = 0;                     // rows that went through the model, prompt and wrong guesses included
   double ttftMs = 0, promptTps = 0, genTps = 0, thinkMs = 0, totalMs = 0;
   uint64_t seed = 0;
   bool operator==(const Finished&) const = default;

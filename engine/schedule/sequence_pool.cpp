@@ -5,49 +5,41 @@
 namespace lemma {
 
 namespace {
-constexpr size_t kMostIdle = 4;
-
-int sharedPrefix(std::span<const Token> a, std::span<const Token> b) {
-  const size_t n = std::min(a.size(), b.size());
-  return int(std::mismatch(a.begin(), a.begin() + n, b.begin()).first - a.begin());
+constexpr size_t kMostKept = 64;  // sequences; mostly the pages run out first
 }
-}  // namespace
 
 SequencePool::~SequencePool() {
-  for (const Idle& i : idle_) model_.drop(i.seq);
+  for (const SeqId seq : tree_.sequences()) model_.drop(seq);
 }
 
 SequencePool::Lease SequencePool::take(std::span<const Token> prompt) {
-  int bestLength = 0;
-  auto best = idle_.end();
-  for (auto it = idle_.begin(); it != idle_.end(); ++it) {
-    const int n = sharedPrefix(it->tokens, prompt);
-    if (n > bestLength) {
-      bestLength = n;
-      best = it;
-    }
-  }
-  if (best == idle_.end()) return {model_.newSequence(), 0};
-  const SeqId seq = best->seq;
+  if (prompt.empty()) return {model_.newSequence(), 0};
   // The last token is always computed: its logits are where the answer starts.
-  const int keep = std::min(bestLength, int(prompt.size()) - 1);
-  model_.truncate(seq, keep);
-  idle_.erase(best);
-  return {seq, keep};
+  const PrefixTree::Match known = tree_.find(prompt.first(prompt.size() - 1));
+  if (known.length > 0) {
+    if (const auto fork = model_.fork(known.seq, known.length)) return {*fork, known.length};
+  }
+  return {model_.newSequence(), 0};
 }
 
-void SequencePool::giveBack(SeqId seq, std::vector<Token> tokens) {
-  tokens.resize(std::min<size_t>(tokens.size(), size_t(model_.length(seq))));
-  idle_.push_back({seq, std::move(tokens), ++clock_});
-  while (idle_.size() > kMostIdle) evictOne();
+void SequencePool::keep(SeqId seq, std::span<const Token> tokens) {
+  if (const auto fork = model_.fork(seq, int(tokens.size()))) giveBack(*fork, tokens);
+}
+
+void SequencePool::giveBack(SeqId seq, std::span<const Token> tokens) {
+  const auto held = std::min(tokens.size(), size_t(model_.length(seq)));
+  if (const auto needless = tree_.insert(seq, tokens.first(held))) model_.drop(*needless);
+  while (tree_.sequences().size() > kMostKept) evictOne();
 }
 
 bool SequencePool::evictOne() {
-  if (idle_.empty()) return false;
-  auto oldest =
-      std::min_element(idle_.begin(), idle_.end(), [](const Idle& a, const Idle& b) { return a.lastUse < b.lastUse; });
-  model_.drop(oldest->seq);
-  idle_.erase(oldest);
+  const auto evicted = tree_.evictOldest();
+  if (!evicted) return false;
+  if (evicted->keep > 0) {
+    model_.truncate(evicted->seq, evicted->keep);
+  } else {
+    model_.drop(evicted->seq);
+  }
   return true;
 }
 

@@ -1,12 +1,13 @@
-// The sequences of the KV cache that the engine keeps between requests, so that a next turn, a regeneration or a
-// continuation pays only for what is new. Owner: the Engine; engine thread only.
+// The sequences of the KV cache that the engine keeps between requests, so that a next turn, a branch, a regeneration
+// or another conversation with the same beginning pays only for what is new. What they begin with together is held
+// once, and nothing that is taken from here is lost to the others. Owner: the Engine; engine thread only.
 #pragma once
 
 #include <span>
-#include <vector>
 
 #include "engine/api/types.h"
 #include "engine/model.h"
+#include "engine/schedule/prefix_tree.h"
 
 namespace lemma {
 
@@ -17,24 +18,21 @@ class SequencePool {
 
   struct Lease {
     SeqId seq{};
-    int cached = 0;  // positions of the prompt that the cache already holds; always fewer than the prompt has
+    int cached = 0;  // positions of the prompt that the cache already holds; fewer than the prompt has
   };
-  // The idle sequence that shares the longest prefix with `prompt`, cut to that prefix, or a new one.
+  // A sequence that holds the longest known beginning of `prompt`, and is the caller's.
   Lease take(std::span<const Token> prompt);
+  // Keeps what a sequence holds now, `tokens`, whatever its owner does with it later: the end of a person's turn, say.
+  void keep(SeqId seq, std::span<const Token> tokens);
   // Gives a sequence back with the tokens its cache holds.
-  void giveBack(SeqId seq, std::vector<Token> tokens);
-  // Forgets the idle sequence that was used longest ago; false when none is idle.
+  void giveBack(SeqId seq, std::span<const Token> tokens);
+  // Gives the pages back that were used longest ago: the end of a path up to where it was kept or another leaves it.
+  // False when nothing is kept.
   bool evictOne();
 
  private:
-  struct Idle {
-    SeqId seq{};
-    std::vector<Token> tokens;
-    uint64_t lastUse = 0;
-  };
   Model& model_;
-  std::vector<Idle> idle_;
-  uint64_t clock_ = 0;
+  PrefixTree tree_;
 };
 
 }  // namespace lemma

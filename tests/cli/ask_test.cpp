@@ -42,6 +42,31 @@ TEST(Ask, jsonHasEveryField) {
   EXPECT_GT(d["gen_tps"], 0.0);
 }
 
+// Exactness: bitwise, whatever is guessed and however.
+TEST(Ask, guessesAreCountedAndChangeNothing) {
+  LEMMA_NEEDS(smolModel(), "the default model");
+  const std::string words = "one two three four five six seven eight nine ten ";
+  const std::vector<std::string> common{
+      "--seed", "5", "--temp", "0.3", "--think", "off", "--max-tokens", "40", "--raw", words + words + words};
+  const auto with = [&common](std::vector<std::string> options) {
+    options.insert(options.end(), common.begin(), common.end());
+    return askJson(options);
+  };
+  const Json plain = with({"--speculate", "off"});
+  EXPECT_EQ(plain["guessed_tokens"], 0);
+  EXPECT_EQ(plain["computed_tokens"].get<int>(),
+            plain["prompt_tokens"].get<int>() + plain["answer_tokens"].get<int>() - 1);
+  const Json repeated = with({"--speculate", "ngram"}), itself = with({"--draft-model", smolModel()});
+  for (const Json* d : {&repeated, &itself}) {
+    EXPECT_EQ((*d)["answer"], plain["answer"]);
+    EXPECT_GT((*d)["guessed_tokens"], 0);
+    EXPECT_GT((*d)["accepted_tokens"], 0);
+  }
+  std::vector<std::string> verbose{"ask", "--verbose"};
+  verbose.insert(verbose.end(), common.begin(), common.end());
+  EXPECT_NE(runCli(verbose).err.find(" rows computed"), std::string::npos);
+}
+
 // Exactness: bitwise, the same machine and kernels.
 TEST(Ask, sameSeedSameText) {
   LEMMA_NEEDS(smolModel(), "the default model");
@@ -197,6 +222,9 @@ TEST(Ask, wrongInput) {
       {{"--device", "toaster", "a"}, ""},
       {{"--device", "reference,reference", "a"}, ""},
       {{"--place", "experts=cpu", "a"}, ""},
+      {{"--speculate", "always", "a"}, ""},
+      {{"--draft-model", missing, "a"}, ""},
+      {{"--speculate", "draft", "a"}, ""},
       {{"--template", missing, "a"}, ""},
       {{"-m", missing, "a"}, ""},
       {{"-m", "/", "a"}, ""},

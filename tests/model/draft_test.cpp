@@ -202,6 +202,8 @@ TEST_F(DraftBitwise, chunksOfOneFamily) {
     SCOPED_TRACE(backend + " " + target);
     const auto model = load(file_.path(), backend, true, target);
     const std::vector<int> some(ids_.begin(), ids_.begin() + 61);
+    const auto plain = logitsOf(*model, some, 1);  // of the model, whose guesses are checked in such chunks
+    for (int chunk : {2, 3, 5, 8}) expectSameBits(logitsOf(*model, some, chunk), plain);
     const auto one = guessOf(*model, some, 61, 1).logits;
     for (int chunk : {2, 5, 8}) expectSameBits(guessOf(*model, some, 61, chunk).logits, one);
     const auto large = guessOf(*model, some, 61, 60).logits;

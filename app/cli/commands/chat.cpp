@@ -127,7 +127,7 @@ int chat(const ConversationOptions& o) {
   Interrupt interrupt;
   if (const auto request = requestOf(o, ModelInfo{}); !request) return report(request.error());
   Engine engine;
-  const auto model = load(engine, o.model, interrupt);
+  const auto model = load(engine, o, interrupt);
   if (!model) return report(model.error());
 
   const bool terminal = isTerminal(stdin) && isTerminal(stdout);
