@@ -134,6 +134,9 @@ LEMMA_SIMD I lookUp(I table, I index) { return _mm256_shuffle_epi8(table, index)
 LEMMA_SIMD I addWhereAll(I x, I v, I bits, int more) {
   return badd(x, band(_mm256_cmpeq_epi8(band(v, bits), bits), bset(more)));
 }
+LEMMA_SIMD I addWhereAtLeast(I x, I v, int least) {  // 1 where v, without sign, reaches it
+  return bsub(x, _mm256_cmpeq_epi8(_mm256_max_epu8(v, bset(least)), v));
+}
 LEMMA_SIMD I maskOf(uint64_t bytes) {
   const I spread = lookUp(_mm256_set1_epi32(int(bytes)),
                           _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303));

@@ -147,6 +147,9 @@ LEMMA_SIMD I lookUp(I table, I index) { return _mm512_shuffle_epi8(table, index)
 LEMMA_SIMD I addWhereAll(I x, I v, I bits, int more) {  // where all of `bits` are set in v
   return _mm512_mask_add_epi8(x, _mm512_test_epi8_mask(v, bits), x, bset(more));
 }
+LEMMA_SIMD I addWhereAtLeast(I x, I v, int least) {  // 1 where v, without sign, reaches it
+  return _mm512_mask_add_epi8(x, _mm512_cmpge_epu8_mask(v, bset(least)), x, bset(1));
+}
 LEMMA_SIMD I addWhere(I x, uint64_t bytes, int more) { return _mm512_mask_add_epi8(x, bytes, x, bset(more)); }
 LEMMA_SIMD I mirrorWhere(I x, uint64_t bytes, int sum) { return _mm512_mask_sub_epi8(x, bytes, bset(sum), x); }
 // Dwords of lane i shifted right by n[i].

@@ -132,6 +132,9 @@ LEMMA_SIMD I lookUp(I table, I index) { return _mm_shuffle_epi8(table, index); }
 LEMMA_SIMD I addWhereAll(I x, I v, I bits, int more) {
   return badd(x, band(_mm_cmpeq_epi8(band(v, bits), bits), bset(more)));
 }
+LEMMA_SIMD I addWhereAtLeast(I x, I v, int least) {  // 1 where v, without sign, reaches it
+  return bsub(x, _mm_cmpeq_epi8(_mm_max_epu8(v, bset(least)), v));
+}
 LEMMA_SIMD I maskOf(uint64_t bytes) {
   const I spread = lookUp(_mm_set1_epi16(short(bytes)), _mm_set_epi64x(0x0101010101010101, 0));
   const I bit = _mm_set1_epi64x(int64_t(0x8040201008040201));

@@ -146,30 +146,29 @@ struct UnitTQ1_0 : UnitOf256 {
   using Block = TQ1_0::Block;
   static constexpr int kBytes = sizeof(Block), kZero = 1;
 
-  // The first digit to base 3 of bytes as fractions of 256, and the bytes without it.
-  LEMMA_UNIT __m128i digit(__m128i v) {
-    const auto from = [&](int least) { return _mm_cmpeq_epi8(_mm_max_epu8(v, _mm_set1_epi8(char(least))), v); };
-    return _mm_sub_epi8(_mm_setzero_si128(), _mm_add_epi8(from(86), from(171)));
+  // Bytes are fractions of 256 to base 3: the first digit of four lanes, and the bytes without their first digit.
+  LEMMA_UNIT Quad digits(__m128i a, __m128i b, __m128i c, __m128i d) {
+    const Quad v = lanes(a, b, c, d);
+    return quadOf([&](int i) __attribute__((always_inline)) {
+      return addWhereAtLeast(addWhereAtLeast(bset(0), v.v[i], 86), v.v[i], 171);
+    });
   }
   LEMMA_UNIT __m128i rest(__m128i v) { return _mm_add_epi8(v, _mm_add_epi8(v, v)); }
 
   LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
-    const auto digits = [](__m128i v) __attribute__((always_inline)) {
-      const __m128i one = rest(v), two = rest(one), three = rest(two);
-      return lanes(digit(v), digit(one), digit(two), digit(three));
-    };
-    const __m128i a = load16(unit), b = load16(unit + 16);
+    const __m128i a[2] = {load16(unit), load16(unit + 16)};
+    const __m128i a1[2] = {rest(a[0]), rest(a[1])}, a2[2] = {rest(a1[0]), rest(a1[1])};
+    const __m128i a3[2] = {rest(a2[0]), rest(a2[1])};
     if (quad == 0) {
-      first = digits(a);
-      second = digits(b);
+      first = digits(a[0], a1[0], a2[0], a3[0]);
+      second = digits(a[1], a1[1], a2[1], a3[1]);
       return;
     }
-    const __m128i c = load16(unit + 32), one = rest(c), two = rest(one), three = rest(two);
-    const __m128i d = load4(unit + offsetof(Block, fours)), e = rest(d), f = rest(e), g = rest(f);
-    const __m128i fours = _mm_unpacklo_epi64(_mm_unpacklo_epi32(d, e), _mm_unpacklo_epi32(f, g));
-    const auto fifth = [](__m128i v) __attribute__((always_inline)) { return digit(rest(rest(rest(rest(v))))); };
-    first = lanes(fifth(a), digit(c), digit(two), fifth(c));
-    second = lanes(fifth(b), digit(one), digit(three), digit(fours));
+    const __m128i c = load16(unit + 32), c1 = rest(c), c2 = rest(c1), c3 = rest(c2);
+    const __m128i d = load4(unit + offsetof(Block, fours)), d1 = rest(d), d2 = rest(d1), d3 = rest(d2);
+    const __m128i fours = _mm_unpacklo_epi64(_mm_unpacklo_epi32(d, d1), _mm_unpacklo_epi32(d2, d3));
+    first = digits(rest(a3[0]), c, c2, rest(c3));
+    second = digits(rest(a3[1]), c1, c3, fours);
   }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
     storeOneScale(halfAt(unit + offsetof(Block, scale)), scale);
