@@ -161,7 +161,7 @@ static void loadColumns(const AttentionArgs& a, int32_t tile, int count, int64_t
   }
 }
 
-static void attentionMany(const AttentionArgs& a) {
+static void floatsMany(const AttentionArgs& a) {
   float* at = a.scratch;
   const ManyRows m = beginMany(a, at);
   float* const keys = at;                         // [dim][kKeyTile]
@@ -181,7 +181,7 @@ static void attentionMany(const AttentionArgs& a) {
 }
 
 // One head over cached latents, whose keys and values are made a tile at a time.
-static void attentionExpanded(const AttentionArgs& a, const ExpandArgs& x) {
+static void floatsExpanded(const AttentionArgs& a, const ExpandArgs& x) {
   float* at = a.scratch;
   const ManyRows m = beginMany(a, at);
   const int64_t width = x.latent + x.ropeDims, ldRows = paddedTo(width, 32), nope = a.headDim - x.ropeDims;
@@ -206,7 +206,7 @@ static void attentionExpanded(const AttentionArgs& a, const ExpandArgs& x) {
 }
 
 // One row against positions from..to; out: per head the weighted sum, the largest score and the total of weights.
-static void attentionFew(const AttentionArgs& a) {
+static void floatsFew(const AttentionArgs& a) {
   const int64_t dim = paddedTo(a.headDim, kLanes), vDim = paddedTo(a.vDim, kLanes);
   float* const q = a.scratch;                                          // [group][dim], scaled
   float* const cache = q + a.group * dim;                              // [kKeyTile][dim or vDim]

@@ -37,8 +37,6 @@ Pool poolOf(const TensorView& v) {
   return {v.data(), v.type, cache, v.ne[0], v.nb[1], v.nb[2], v.nb[3], int32_t(v.ne[1])};
 }
 
-constexpr int kHeadsTogether = 32;  // of latent attention on few rows, over one reading of the cache
-
 class ProgramBuilder {
  public:
   ProgramBuilder(std::span<const Op> ops, RowBucket bucket, const KernelTable& kernels)
@@ -428,8 +426,7 @@ class ProgramBuilder {
     attention.v = attention.k;
     attention.v.dim = l.latent;
     attention.heads = l.heads;
-    // Several groups of heads read the same cache, so that there is work for every thread.
-    attention.kvHeads = l.heads % kHeadsTogether == 0 ? l.heads / kHeadsTogether : 1;
+    attention.kvHeads = 1;
     attention.headDim = int(l.pool.dim);
     attention.vDim = int(l.latent);
     attention.scale = l.scale;

@@ -93,6 +93,19 @@ LEMMA_SIMD F spread(F scales) {
   return _mm256_permutevar8x32_ps(scales, _mm256_setr_epi32(a, a, a, a, b, b, b, b));
 }
 
+// Words: pairs of 16-bit integers that a product takes at once. Tiles of attention are kWordRows x kWordVecs vectors.
+constexpr int kWordRows = 4;
+constexpr int kWordVecs = 2;
+LEMMA_SIMD I dotWords(I acc, I a, I b) { return _mm256_add_epi32(acc, _mm256_madd_epi16(a, b)); }
+// Of integers that fit 16 bits: lane i holds low[i] and high[i].
+LEMMA_SIMD I pairWords(I low, I high) { return _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa); }
+LEMMA_SIMD void storeWords(void* p, I v) {
+  const __m128i packed = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  _mm_storeu_si128(static_cast<__m128i*>(p), packed);
+}
+// a where x < limit, otherwise b.
+LEMMA_SIMD F selectBelow(F a, F b, F x, F limit) { return _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, limit, _CMP_LT_OQ)); }
+
 constexpr int kByteZero = 0;
 constexpr int kPanelZero = 64;
 LEMMA_SIMD I widen(I acc, I pairs) { return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))); }

@@ -94,6 +94,16 @@ LEMMA_SIMD F spread(F scales) {
   return _mm_shuffle_ps(scales, scales, kStep * 0x55);
 }
 
+// Words: pairs of 16-bit integers that a product takes at once. Tiles of attention are kWordRows x kWordVecs vectors.
+constexpr int kWordRows = 4;
+constexpr int kWordVecs = 2;
+LEMMA_SIMD I dotWords(I acc, I a, I b) { return _mm_add_epi32(acc, _mm_madd_epi16(a, b)); }
+// Of integers that fit 16 bits: lane i holds low[i] and high[i].
+LEMMA_SIMD I pairWords(I low, I high) { return _mm_blend_epi16(low, _mm_slli_epi32(high, 16), 0xaa); }
+LEMMA_SIMD void storeWords(void* p, I v) { _mm_storel_epi64(static_cast<__m128i*>(p), _mm_packs_epi32(v, v)); }
+// a where x < limit, otherwise b.
+LEMMA_SIMD F selectBelow(F a, F b, F x, F limit) { return _mm_blendv_ps(b, a, _mm_cmplt_ps(x, limit)); }
+
 constexpr int kByteZero = 0;
 constexpr int kPanelZero = 64;
 LEMMA_SIMD I widen(I acc, I pairs) { return _mm_add_epi32(acc, _mm_madd_epi16(pairs, _mm_set1_epi16(1))); }

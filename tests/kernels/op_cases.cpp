@@ -355,7 +355,7 @@ void attentionCases(Cases& cases) {
                     .kvHeads = s.kvHeads,
                     .headDim = s.headDim,
                     .vDim = s.vDim};
-        c.tolerance = type == Type::Q8_0 ? kEightBit : kFloat;
+        c.tolerance = type == Type::F32 ? kFloat : type == Type::F16 ? kSixteenBit : kEightBit;
       }
     }
   }
@@ -391,7 +391,7 @@ void attentionMlaCases(Cases& cases) {
                 .vDim = s.vDim,
                 .ropeDims = s.rope,
                 .keysByLatent = byLatent};
-    c.tolerance = pool == Type::Q8_0 || !isFloat(weight) ? kEightBit : kFloat;
+    c.tolerance = pool == Type::Q8_0 || !isFloat(weight) ? kEightBit : pool == Type::F16 ? kSixteenBit : kFloat;
   };
   for (const Load& l : {Load{1, 1, 0}, Load{1, 1, 300}, Load{8, 4, 40}, Load{9, 1, 70}, Load{33, 3, 20}}) {
     for (bool byLatent : {false, true}) {
@@ -526,7 +526,7 @@ void windowedAttentionCases(Cases& cases) {
           if (sinks) c.in[3] = m.weight(l.rows == 9 ? Type::F16 : Type::F32, {6}, 3);
           c.results = {c.out[0] = m.rows(6 * 32, l.rows)};
           c.params = {.scale = 0.125f, .heads = 6, .kvHeads = 2, .headDim = 64, .vDim = 32, .window = window};
-          c.tolerance = type == Type::Q8_0 ? kEightBit : kFloat;
+          c.tolerance = type == Type::F32 ? kFloat : type == Type::F16 ? kSixteenBit : kEightBit;
         }
       }
     }
