@@ -215,6 +215,6 @@ struct ProductPhase final : Phase {
 int64_t attentionScratch(int64_t queries, int64_t dim, int64_t vDim);
 
 constexpr int kMaxParts = 8;
-constexpr int kQueryTile = 32;  // most rows of a QueryTile
+constexpr int kQueryTile = 128, kMinQueryTile = 32;  // most rows of a QueryTile, and the least of that
 
 }  // namespace lemma::cpu

@@ -1,6 +1,7 @@
 #include "kernels/cpu/program.h"
 
 #include <algorithm>
+#include <climits>
 #include <string>
 
 #include "kernels/api/op_check.h"
@@ -103,7 +104,8 @@ class ProgramBuilder {
       case OpKind::attentionMla: {
         const TensorView& pool = op.kind == OpKind::kvWrite ? op.out[0] : op.in[1];
         p.usesPositions = p.usesPages = true;
-        p.tiled |= op.kind == OpKind::attention;
+        if (op.kind == OpKind::attention)
+          p.tiledHeads = std::min(p.tiledHeads > 0 ? p.tiledHeads : INT_MAX, op.p.kvHeads);
         least(p.pageTokens, pool.ne[1]);
         least(p.pages, pool.ne[3]);
         break;
@@ -525,7 +527,7 @@ class ProgramBuilder {
     }
     p.sharedBytes = size_t(at);
     for (const PhasePtr& phase : p.phases) p.workerBytes = std::max(p.workerBytes, phase->scratchBytes());
-    if (p.tiled) p.tiles.resize(size_t(p.bucket.rows));
+    if (p.tiledHeads > 0) p.tiles.resize(size_t(p.bucket.rows));
   }
 
   std::span<const Op> ops_;

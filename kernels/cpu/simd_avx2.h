@@ -45,6 +45,9 @@ LEMMA_SIMD F smallHalves(const void* p) {
   const __m128i nan = _mm_and_si128(_mm_add_epi16(h, _mm_set1_epi16(0x80)), _mm_set1_epi16(0x4000));
   return _mm256_cvtph_ps(_mm_or_si128(h, nan));
 }
+LEMMA_SIMD F loadBytes(const void* p) {  // signed
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p))));
+}
 #define LEMMA_HAS_TO_HALF 1
 LEMMA_SIMD void storeHalf(void* p, F v) {
   _mm_storeu_si128(static_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));

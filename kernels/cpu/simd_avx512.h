@@ -47,6 +47,9 @@ LEMMA_SIMD F smallHalves(const void* p) {
   const __m256i nan = _mm256_and_si256(_mm256_add_epi16(h, _mm256_set1_epi16(0x80)), _mm256_set1_epi16(0x4000));
   return _mm512_cvtph_ps(_mm256_or_si256(h, nan));
 }
+LEMMA_SIMD F loadBytes(const void* p) {  // signed
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))));
+}
 #define LEMMA_HAS_TO_HALF 1
 LEMMA_SIMD void storeHalf(void* p, F v) {
   _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));

@@ -58,6 +58,12 @@ LEMMA_SIMD F loadBfloat(const void* p) {
   return _mm_castsi128_ps(_mm_slli_epi32(_mm_cvtepu16_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p))), 16));
 }
 
+LEMMA_SIMD F loadBytes(const void* p) {  // signed
+  int32_t four;
+  __builtin_memcpy(&four, p, sizeof four);
+  return _mm_cvtepi32_ps(_mm_cvtepi8_epi32(_mm_cvtsi32_si128(four)));
+}
+
 LEMMA_SIMD I izero() { return _mm_setzero_si128(); }
 LEMMA_SIMD I iset(int32_t x) { return _mm_set1_epi32(x); }
 LEMMA_SIMD I iload(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
