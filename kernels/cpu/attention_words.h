@@ -34,9 +34,15 @@ struct WordMemory {
 // n floats, zeros behind up to a whole vector, as words over their length; returns what makes them floats again. `out`
 // is filled to the next even vector.
 LEMMA_SIMD float wordsOf(const float* in, int64_t n, int16_t* out) {
-  F square = fzero();
-  for (int64_t i = 0; i < n; i += kLanes) square = fma(fload(in + i), fload(in + i), square);
-  const float length = _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(sumOf(square))));
+  F square[4] = {fzero(), fzero(), fzero(), fzero()};
+  int64_t d = 0;
+  for (; d + 4 * kLanes <= n; d += 4 * kLanes) {
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) square[j] = fma(fload(in + d + j * kLanes), fload(in + d + j * kLanes), square[j]);
+  }
+  for (; d < n; d += kLanes) square[0] = fma(fload(in + d), fload(in + d), square[0]);
+  const float sum = sumOf(fadd(fadd(square[0], square[1]), fadd(square[2], square[3])));
+  const float length = _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(sum)));
   const float scale = length / kLength;
   const F inverse = fset(scale > 1e-30f ? 1.0f / scale : 0.0f);
   int64_t i = 0;
@@ -307,28 +313,60 @@ static void fillWordTile(const AttentionArgs& a, WordQueries& w, int32_t pos, in
   }
 }
 
-// Positions from a tile of the K and V pools. Where both are one, values are the beginning of keys.
-static void loadWordTile(const AttentionArgs& a, WordQueries& w, int32_t pos, int count) {
-  const int64_t ld = paddedTo(w.ldKeys > w.vDim ? w.ldKeys : w.vDim, 32);
-  fillWordTile(a, w, pos, count, [&](int i, const float*& key, const float*& value) {
-    float* const rows = w.rows + i % 2 * 2 * ld;
-    const int32_t at = pos + (i < count ? i : 0);
-    loadCached(a.kType, cached(a.kPool, a.kPage, a.kSlot, a, at), a.headDim, rows);
-    key = value = rows;
-    if (a.vPool != a.kPool) {
-      loadCached(a.vType, cached(a.vPool, a.vPage, a.vSlot, a, at), a.vDim, rows + ld);
-      value = rows + ld;
+// The rows of a pool from one tile to the next: while a tile is converted, the next one is fetched.
+struct WordPlaces {
+  const std::byte* rows[2][kKeyTile];
+  int now = 1, count = 0, next = 0;
+
+  // To the `left` positions from `pos` on, at most a tile of them.
+  void go(const AttentionArgs& a, const std::byte* pool, int64_t page, int64_t slot, int32_t pos, int32_t left) {
+    const auto find = [&](int which, int32_t from, int32_t some) {
+      const int n = some < kKeyTile ? some : kKeyTile;
+      if (n > 0) placesOf(pool, page, slot, a, from, n, rows[which]);
+      return n > 0 ? n : 0;
+    };
+    now ^= 1;
+    count = next > 0 ? next : find(now, pos, left);
+    next = find(now ^ 1, pos + kKeyTile, left - kKeyTile);
+  }
+  // Rows behind the last are the first.
+  const std::byte* row(int i, int64_t bytes) const {
+    if (i < next) {
+      for (int64_t at = 0; at < bytes; at += 64) _mm_prefetch(rows[now ^ 1][i] + at, _MM_HINT_T1);
     }
-  });
-}
+    return rows[now][i < count ? i : 0];
+  }
+};
+
+// The pools of keys and values from one tile to the next. Where both are one, values are the beginning of keys.
+struct WordCache {
+  WordPlaces keys, values;
+
+  void load(const AttentionArgs& a, WordQueries& w, int32_t pos, int32_t end) {
+    const int64_t ld = paddedTo(w.ldKeys > w.vDim ? w.ldKeys : w.vDim, 32);
+    const bool one = a.vPool == a.kPool;
+    keys.go(a, a.kPool, a.kPage, a.kSlot, pos, end - pos);
+    if (!one) values.go(a, a.vPool, a.vPage, a.vSlot, pos, end - pos);
+    fillWordTile(a, w, pos, keys.count, [&](int i, const float*& key, const float*& value) {
+      float* const rows = w.rows + i % 2 * 2 * ld;
+      loadCached(a.kType, keys.row(i, a.kSlot), a.headDim, rows);
+      key = value = rows;
+      if (!one) {
+        loadCached(a.vType, values.row(i, a.vSlot), a.vDim, rows + ld);
+        value = rows + ld;
+      }
+    });
+  }
+};
 
 static void wordsMany(const AttentionArgs& a) {
   WordMemory memory{reinterpret_cast<std::byte*>(a.scratch)};
   WordQueries w = beginWords(a, memory);
   const int32_t end = a.firstPos + a.rows;
   const int32_t begin = a.firstPos >= w.window ? (a.firstPos - w.window + 1) / kKeyTile * kKeyTile : 0;
+  WordCache cache;
   for (int32_t tile = begin; tile < end; tile += kKeyTile) {
-    loadWordTile(a, w, tile, end - tile < kKeyTile ? end - tile : kKeyTile);
+    cache.load(a, w, tile, end);
     meetWordTile(a, w);
   }
   endManyWords(a, w);
@@ -338,8 +376,9 @@ static void wordsFew(AttentionArgs a) {
   a.sinks = nullptr;  // they are merged
   WordMemory memory{reinterpret_cast<std::byte*>(a.scratch)};
   WordQueries w = beginWords(a, memory);
+  WordCache cache;
   for (int32_t tile = a.from; tile < a.to; tile += kKeyTile) {
-    loadWordTile(a, w, tile, a.to - tile < kKeyTile ? a.to - tile : kKeyTile);
+    cache.load(a, w, tile, a.to);
     meetWordTile(a, w);
   }
   endWords(w, [&](int i, const float* sums) {
@@ -423,11 +462,13 @@ static void wordsExpanded(const AttentionArgs& a, const ExpandArgs& x) {
   const WordMatrix keyMatrix = wordMatrix(x.keys, nope, x.latent, row, latents, memory);
   const WordMatrix valueMatrix = wordMatrix(x.values, a.vDim, x.latent, row, latents, memory);
   const int32_t end = a.firstPos + a.rows;
+  WordPlaces cache;
   for (int32_t tile = 0; tile < end; tile += kKeyTile) {
-    const int count = end - tile < kKeyTile ? end - tile : kKeyTile, some = int(paddedTo(count, kWordRows));
+    cache.go(a, a.kPool, a.kPage, a.kSlot, tile, end - tile);
+    const int count = cache.count, some = int(paddedTo(count, kWordRows));
     float* const rope = w.rows;  // [kKeyTile][ropeDims]
     for (int i = 0; i < some; ++i) {
-      loadCached(a.kType, cached(a.kPool, a.kPage, a.kSlot, a, tile + (i < count ? i : 0)), width, row);
+      loadCached(a.kType, cache.row(i, a.kSlot), width, row);
       memcpy(rope + i * x.ropeDims, row + x.latent, size_t(x.ropeDims) * 4);
       for (int64_t d = x.latent; d < paddedTo(x.latent, kLanes); ++d) row[d] = 0;
       scales[i] = wordsOf(row, x.latent, latents + i * ldLatents);
