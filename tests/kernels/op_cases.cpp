@@ -88,6 +88,20 @@ class CaseMaker {
     return add(std::move(t));
   }
 
+  // What trained models have: a channel of a pool far above the others, and rows far below the others.
+  void outliers(int pool) {
+    CaseTensor& t = c_.tensors[size_t(pool)];
+    const TypeInfo& type = *typeInfo(t.shape.type);
+    const int64_t dim = t.shape.ne[0], rows = t.shape.ne[1] * t.shape.ne[2] * t.shape.ne[3];
+    std::vector<float> values(size_t(dim * rows));
+    type.decode(t.bytes.data(), values.data(), dim * rows);
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t d = 0; d < dim; ++d)
+        values[size_t(r * dim + d)] *= (d == 3 ? 30.0f : 1.0f) * (r % 7 == 2 ? 0.02f : 1.0f);
+    }
+    type.encode(values.data(), t.bytes.data(), dim * rows);
+  }
+
   // `past` positions are in each sequence's cache already; rows go round the sequences, pages lie in any order.
   void sequences(int rows, int seqs, int past, int pageTokens, int pages) {
     c_.rows = rows;
@@ -349,6 +363,7 @@ void attentionCases(Cases& cases) {
         m.sequences(l.rows, l.seqs, l.past, kPageTokens, pages);
         c.in[1] = m.pool(type, s.headDim, kPageTokens, s.kvHeads, pages);
         c.in[2] = m.pool(type, s.vDim, kPageTokens, s.kvHeads, pages);
+        if (s.kvHeads == 2) m.outliers(c.in[1]), m.outliers(c.in[2]);
         c.results = {c.out[0] = m.rows(s.heads * s.vDim, l.rows)};
         c.params = {.scale = 1 / std::sqrt(float(s.headDim)),
                     .heads = s.heads,
