@@ -8,25 +8,30 @@ namespace lemma::cpu::LEMMA_CPU_TARGET {
 
 constexpr int64_t paddedTo(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 
+// A vector of a cached row, from value d on.
+struct CachedF32 {
+  LEMMA_SIMD F at(const std::byte* row, int64_t d) { return ValuesF32::load(row + 4 * d); }
+};
+struct CachedF16 {
+  LEMMA_SIMD F at(const std::byte* row, int64_t d) { return loadHalf(row + 2 * d); }
+};
+struct CachedQ8 {
+  LEMMA_SIMD F at(const std::byte* row, int64_t d) {
+    const std::byte* const block = row + d / 32 * int64_t(sizeof(Q8_0::Block));
+    return fmul(loadBytes(block + offsetof(Q8_0::Block, q) + d % 32), fset(halfAt(block)));
+  }
+};
+
 // n values of a cached row as floats; out has room for whole vectors.
 LEMMA_SIMD void loadCached(CacheType type, const std::byte* p, int64_t n, float* out) {
-  if (type == CacheType::q8) {
-    for (int64_t i = 0; i < n; i += 32, p += sizeof(Q8_0::Block)) {
-      alignas(64) std::byte half[2 * kLanes] = {};
-      memcpy(half, p, 2);
-      alignas(64) float scale[kLanes];
-      fstore(scale, loadHalf(half));
-      const auto* q = reinterpret_cast<const int8_t*>(p + offsetof(Q8_0::Block, q));
-      for (int j = 0; j < 32; ++j) out[i + j] = float(q[j]) * scale[0];
-    }
-    return;
-  }
   int64_t i = 0;
-  if (type == CacheType::f16) {
-    for (; i + kLanes <= n; i += kLanes) fstore(out + i, ValuesF16::load(p + 2 * i));
+  if (type == CacheType::q8) {
+    for (; i < n; i += kLanes) fstore(out + i, CachedQ8::at(p, i));
+  } else if (type == CacheType::f16) {
+    for (; i + kLanes <= n; i += kLanes) fstore(out + i, CachedF16::at(p, i));
     if (i < n) fstore(out + i, loadSomeOf<ValuesF16>(p + 2 * i, n - i));
   } else {
-    for (; i + kLanes <= n; i += kLanes) fstore(out + i, ValuesF32::load(p + 4 * i));
+    for (; i + kLanes <= n; i += kLanes) fstore(out + i, CachedF32::at(p, i));
     if (i < n) fstore(out + i, loadSomeOf<ValuesF32>(p + 4 * i, n - i));
   }
 }
@@ -161,7 +166,7 @@ static void loadColumns(const AttentionArgs& a, int32_t tile, int count, int64_t
   }
 }
 
-static void attentionMany(const AttentionArgs& a) {
+static void floatsMany(const AttentionArgs& a) {
   float* at = a.scratch;
   const ManyRows m = beginMany(a, at);
   float* const keys = at;                         // [dim][kKeyTile]
@@ -181,7 +186,7 @@ static void attentionMany(const AttentionArgs& a) {
 }
 
 // One head over cached latents, whose keys and values are made a tile at a time.
-static void attentionExpanded(const AttentionArgs& a, const ExpandArgs& x) {
+static void floatsExpanded(const AttentionArgs& a, const ExpandArgs& x) {
   float* at = a.scratch;
   const ManyRows m = beginMany(a, at);
   const int64_t width = x.latent + x.ropeDims, ldRows = paddedTo(width, 32), nope = a.headDim - x.ropeDims;
@@ -205,64 +210,175 @@ static void attentionExpanded(const AttentionArgs& a, const ExpandArgs& x) {
   endMany(a, m);
 }
 
+// Where the rows of `count` positions from `pos` on lie.
+LEMMA_SIMD void placesOf(const std::byte* pool, int64_t page, int64_t slot, const AttentionArgs& a, int32_t pos,
+                         int count, const std::byte** out) {
+  int32_t at = pos % a.pageTokens;
+  const int32_t* pages = a.pages + pos / a.pageTokens;
+  for (int i = 0; i < count; ++i, ++at) {
+    if (at == a.pageTokens) at = 0, ++pages;
+    out[i] = pool + *pages * page + at * slot;
+  }
+}
+
+constexpr int kFewHeads = kLanes == 16 ? 4 : 2;  // heads that share what is loaded of the cache
+
+// What attentionFew keeps.
+struct FewHeads {
+  int64_t dim = 0, vDim = 0;  // whole vectors
+  float* q = nullptr;         // [group][dim], scaled
+  float* scores = nullptr;    // [group][kKeyTile]
+  float* sums = nullptr;      // [group][vDim]
+};
+
+// What is read of the cache after the rows that are met just now is fetched meanwhile.
+struct FewTile {
+  const std::byte* keys[kKeyTile];
+  const std::byte* values[kKeyTile];
+  int64_t keyBytes = 0, valueBytes = 0;  // of a row
+};
+
+LEMMA_SIMD void fetchRow(const std::byte* row, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) _mm_prefetch(row + i, _MM_HINT_T0);
+}
+
+// Scores of `count` rows of keys, a multiple of 4, for kHeads heads from g on.
+template <class V, int kHeads>
+LEMMA_SIMD void scoreFew(const FewHeads& f, int g, const FewTile& t, int count) {
+  for (int i = 0; i < count; i += 4) {
+    const std::byte* const* const rows = t.keys + i;
+    if (g == 0) {
+      for (int j = 0; j < 4; ++j) fetchRow(t.values[i + j], t.valueBytes);
+    }
+    F dot[kHeads][4];
+#pragma GCC unroll 4
+    for (int h = 0; h < kHeads; ++h) {
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) dot[h][j] = fzero();
+    }
+    for (int64_t d = 0; d < f.dim; d += kLanes) {
+      F key[4];
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) key[j] = V::at(rows[j], d);
+#pragma GCC unroll 4
+      for (int h = 0; h < kHeads; ++h) {
+        const F x = fload(f.q + (g + h) * f.dim + d);
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; ++j) dot[h][j] = fma(key[j], x, dot[h][j]);
+      }
+    }
+#pragma GCC unroll 4
+    for (int h = 0; h < kHeads; ++h) {
+      _mm_storeu_ps(f.scores + (g + h) * kKeyTile + i, sum4(dot[h][0], dot[h][1], dot[h][2], dot[h][3]));
+    }
+  }
+}
+
+// Adds `count` rows of values, weighted by scores, to the scaled sums of kHeads heads from g on.
+template <class V, int kHeads, int kVecs>
+LEMMA_SIMD void collectFew(const FewHeads& f, int g, const FewTile& t, const FewTile& next, int count,
+                           const float* scale, int64_t d) {
+  F sum[kHeads][kVecs];
+#pragma GCC unroll 4
+  for (int h = 0; h < kHeads; ++h) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVecs; ++v) sum[h][v] = fmul(fload(f.sums + (g + h) * f.vDim + d + v * kLanes), fset(scale[h]));
+  }
+  for (int i = 0; i < count; ++i) {
+    if (g == 0 && d == 0) fetchRow(next.keys[i], next.keyBytes);
+    F value[kVecs];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVecs; ++v) value[v] = V::at(t.values[i], d + v * kLanes);
+#pragma GCC unroll 4
+    for (int h = 0; h < kHeads; ++h) {
+      const F w = fset(f.scores[(g + h) * kKeyTile + i]);
+#pragma GCC unroll 4
+      for (int v = 0; v < kVecs; ++v) sum[h][v] = fma(value[v], w, sum[h][v]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int h = 0; h < kHeads; ++h) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVecs; ++v) fstore(f.sums + (g + h) * f.vDim + d + v * kLanes, sum[h][v]);
+  }
+}
+
+template <class V>
+static void meetFew(const AttentionArgs& a, const FewHeads& f, const FewTile& t, const FewTile& next, int count) {
+  const auto heads = [&]<int kHeads>(int g) __attribute__((always_inline)) {
+    scoreFew<V, kHeads>(f, g, t, int(paddedTo(count, 4)));
+    float scale[kHeads];
+    for (int h = 0; h < kHeads; ++h) {
+      float* const out = a.out + (g + h) * a.ldOut;
+      scale[h] = softmaxTile(f.scores + (g + h) * kKeyTile, 0, count, out[a.vDim], out[a.vDim + 1]);
+    }
+    int64_t d = 0;
+    for (; d + 4 * kLanes <= f.vDim; d += 4 * kLanes) collectFew<V, kHeads, 4>(f, g, t, next, count, scale, d);
+    for (; d < f.vDim; d += kLanes) collectFew<V, kHeads, 1>(f, g, t, next, count, scale, d);
+  };
+  int g = 0;
+  for (; g + kFewHeads <= a.group; g += kFewHeads) heads.template operator()<kFewHeads>(g);
+  if constexpr (kFewHeads == 4) {
+    if (g + 3 == a.group) {
+      heads.template operator()<3>(g);
+      return;
+    }
+    if (g + 2 <= a.group) {
+      heads.template operator()<2>(g);
+      g += 2;
+    }
+  }
+  if (g < a.group) heads.template operator()<1>(g);
+}
+
 // One row against positions from..to; out: per head the weighted sum, the largest score and the total of weights.
-static void attentionFew(const AttentionArgs& a) {
-  const int64_t dim = paddedTo(a.headDim, kLanes), vDim = paddedTo(a.vDim, kLanes);
-  float* const q = a.scratch;                                          // [group][dim], scaled
-  float* const cache = q + a.group * dim;                              // [kKeyTile][dim or vDim]
-  float* const scores = cache + kKeyTile * (dim > vDim ? dim : vDim);  // [group][kKeyTile]
-  float* const sums = scores + a.group * kKeyTile;                     // [group][vDim]
+static void floatsFew(const AttentionArgs& a) {
+  FewHeads f{.dim = paddedTo(a.headDim, kLanes), .vDim = paddedTo(a.vDim, kLanes), .q = a.scratch};
+  f.scores = f.q + a.group * f.dim;
+  f.sums = f.scores + a.group * kKeyTile;
+  float* const keyRows = f.sums + a.group * f.vDim;     // [kKeyTile][dim], where rows are not read in place
+  float* const valueRows = keyRows + kKeyTile * f.dim;  // [kKeyTile][vDim]
   for (int g = 0; g < a.group; ++g) {
-    for (int64_t i = 0; i < dim; ++i) q[g * dim + i] = i < a.headDim ? a.q[g * int64_t(a.headDim) + i] * a.scale : 0;
+    float* const q = f.q + g * f.dim;
+    for (int64_t i = 0; i < f.dim; ++i) q[i] = i < a.headDim ? a.q[g * int64_t(a.headDim) + i] * a.scale : 0;
     float* const out = a.out + g * a.ldOut;
     out[a.vDim] = kLowest;
     out[a.vDim + 1] = 0;
-    for (int64_t i = 0; i < vDim; ++i) sums[g * vDim + i] = 0;
+    for (int64_t i = 0; i < f.vDim; ++i) f.sums[g * f.vDim + i] = 0;
   }
-  for (int32_t tile = a.from; tile < a.to; tile += kKeyTile) {
+  // Rows of whole vectors are read where they lie.
+  const bool whole = f.dim == a.headDim && f.vDim == a.vDim && a.kType == a.vType;
+  const auto load = [&](int32_t tile, FewTile& t) {
     const int count = a.to - tile < kKeyTile ? a.to - tile : kKeyTile;
-    const int whole = int(paddedTo(count, 4));
-    for (int i = 0; i < whole; ++i) {
-      const int32_t pos = tile + (i < count ? i : count - 1);
-      loadCached(a.kType, cached(a.kPool, a.kPage, a.kSlot, a, pos), a.headDim, cache + i * dim);
+    placesOf(a.kPool, a.kPage, a.kSlot, a, tile, count, t.keys);
+    placesOf(a.vPool, a.vPage, a.vSlot, a, tile, count, t.values);
+    for (int i = count; i < kKeyTile; ++i) t.keys[i] = t.keys[0], t.values[i] = t.values[0];
+    return count;
+  };
+  FewTile tiles[2];
+  for (FewTile& t : tiles) t.keyBytes = a.kSlot, t.valueBytes = a.vSlot;
+  int count = load(a.from, tiles[0]);
+  tiles[1] = tiles[0];
+  for (int32_t tile = a.from, which = 0; tile < a.to; tile += kKeyTile, which ^= 1) {
+    FewTile &t = tiles[which], &next = tiles[which ^ 1];
+    const int following = tile + kKeyTile < a.to ? load(tile + kKeyTile, next) : 0;
+    for (int i = 0; i < kKeyTile && !whole; ++i) {
+      loadCached(a.kType, t.keys[i], a.headDim, keyRows + i * f.dim);
+      loadCached(a.vType, t.values[i], a.vDim, valueRows + i * f.vDim);
+      t.keys[i] = reinterpret_cast<const std::byte*>(keyRows + i * f.dim);
+      t.values[i] = reinterpret_cast<const std::byte*>(valueRows + i * f.vDim);
     }
-    for (int g = 0; g < a.group; ++g) {
-      for (int i = 0; i < whole; i += 4) {
-        F dot[4] = {fzero(), fzero(), fzero(), fzero()};
-        for (int64_t d = 0; d < dim; d += kLanes) {
-          const F x = fload(q + g * dim + d);
-#pragma GCC unroll 4
-          for (int j = 0; j < 4; ++j) dot[j] = fma(fload(cache + (i + j) * dim + d), x, dot[j]);
-        }
-        _mm_storeu_ps(scores + g * kKeyTile + i, sum4(dot[0], dot[1], dot[2], dot[3]));
-      }
+    if (whole && a.kType == CacheType::f16) {
+      meetFew<CachedF16>(a, f, t, next, count);
+    } else if (whole && a.kType == CacheType::q8) {
+      meetFew<CachedQ8>(a, f, t, next, count);
+    } else {
+      meetFew<CachedF32>(a, f, t, next, count);
     }
-    for (int i = 0; i < count; ++i) {
-      loadCached(a.vType, cached(a.vPool, a.vPage, a.vSlot, a, tile + i), a.vDim, cache + i * vDim);
-    }
-    for (int g = 0; g < a.group; ++g) {
-      float* const out = a.out + g * a.ldOut;
-      float* const weights = scores + g * kKeyTile;
-      const F scale = fset(softmaxTile(weights, 0, count, out[a.vDim], out[a.vDim + 1]));
-      const auto column = [&]<int kVecs>(int64_t d) __attribute__((always_inline)) {
-        F sum[kVecs];
-#pragma GCC unroll 4
-        for (int v = 0; v < kVecs; ++v) sum[v] = fmul(fload(sums + g * vDim + d + v * kLanes), scale);
-        for (int i = 0; i < count; ++i) {
-          const F w = fset(weights[i]);
-#pragma GCC unroll 4
-          for (int v = 0; v < kVecs; ++v) sum[v] = fma(fload(cache + i * vDim + d + v * kLanes), w, sum[v]);
-        }
-#pragma GCC unroll 4
-        for (int v = 0; v < kVecs; ++v) fstore(sums + g * vDim + d + v * kLanes, sum[v]);
-      };
-      int64_t d = 0;
-      for (; d + 4 * kLanes <= vDim; d += 4 * kLanes) column.template operator()<4>(d);
-      for (; d < vDim; d += kLanes) column.template operator()<1>(d);
-    }
+    count = following;
   }
   for (int g = 0; g < a.group; ++g) {
-    for (int64_t d = 0; d < a.vDim; ++d) a.out[g * a.ldOut + d] = sums[g * vDim + d];
+    for (int64_t d = 0; d < a.vDim; ++d) a.out[g * a.ldOut + d] = f.sums[g * f.vDim + d];
   }
 }
 

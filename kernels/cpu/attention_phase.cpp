@@ -33,14 +33,28 @@ AttentionArgs arguments(const AttentionPhase& p, const Run& run, int row, int kv
 
 }  // namespace
 
-int partLength(int32_t positions) {
-  return std::max(kKeyTile, (positions / kMaxParts + kKeyTile) / kKeyTile * kKeyTile);
+// Parts are whole tiles, their number and borders a function of the position alone.
+int AttentionPhase::partsOf(int32_t pos) const {
+  const int32_t tiles = (pos - firstSeen(pos)) / kKeyTile + 1;
+  return std::min(tiles, kMaxParts);
 }
 
-int AttentionPhase::partsOf(int32_t pos) const {
-  const int32_t seen = pos + 1 - firstSeen(pos);
-  const int length = partLength(seen);
-  return (seen + length - 1) / length;
+int32_t AttentionPhase::partBegin(int32_t pos, int part) const {
+  const int32_t first = firstSeen(pos), tiles = (pos - first) / kKeyTile + 1;
+  return std::min(pos + 1, first + tiles * part / partsOf(pos) * kKeyTile);
+}
+
+int AttentionPhase::mostParts(const Run& run) const {
+  int most = 0;
+  for (int r = 0; r < run.step->rows; ++r) most = std::max(most, partsOf(run.step->pos[r]));
+  return most;
+}
+
+// The cache is converted once for all heads of a chunk, so heads go together where there are threads enough without.
+int AttentionPhase::pieces(const Run& run, int parts) const {
+  int count = 1;
+  while (fewOnly && count * parts < 2 * run.threads && group() % (4 * kHeadsInLanes * count) == 0) count *= 2;
+  return count;
 }
 
 const float* AttentionPhase::parts(const Run& run, int64_t row) const {
@@ -49,9 +63,7 @@ const float* AttentionPhase::parts(const Run& run, int64_t row) const {
 
 int AttentionPhase::chunks(const Run& run) const {
   if (run.step->rows > kFewRows) return fewOnly ? 0 : run.tileCount * kvHeads;
-  int most = 0;
-  for (int r = 0; r < run.step->rows; ++r) most = std::max(most, partsOf(run.step->pos[r]));
-  return run.step->rows * kvHeads * most;
+  return run.step->rows * kvHeads * pieces(run, mostParts(run)) * mostParts(run);
 }
 
 void AttentionPhase::run(const Run& run, int chunk, Worker& worker) const {
@@ -59,14 +71,18 @@ void AttentionPhase::run(const Run& run, int chunk, Worker& worker) const {
   const StepData& step = *run.step;
   const int kvHead = chunk % kvHeads;
   if (step.rows <= kFewRows) {
-    const int row = chunk / kvHeads % step.rows, part = chunk / kvHeads / step.rows;
-    const int32_t pos = step.pos[row], first = firstSeen(pos);
-    const int length = partLength(pos + 1 - first);
+    const int count = pieces(run, mostParts(run)), size = group() / count;
+    const int piece = chunk / kvHeads % count, row = chunk / kvHeads / count % step.rows;
+    const int part = chunk / kvHeads / count / step.rows;
+    const int32_t pos = step.pos[row];
+    if (part >= partsOf(pos)) return;
     AttentionArgs a = arguments(*this, run, row, kvHead);
-    a.from = first + part * length;
-    a.to = std::min(a.from + length, pos + 1);
-    if (a.from >= a.to) return;
-    a.out = const_cast<float*>(parts(run, row)) + (int64_t(part) * heads + kvHead * group()) * (vDim + 2);
+    a.q += int64_t(piece) * size * headDim;
+    a.group = size;
+    a.from = partBegin(pos, part);
+    a.to = partBegin(pos, part + 1);
+    a.out =
+        const_cast<float*>(parts(run, row)) + (int64_t(part) * heads + kvHead * group() + piece * size) * (vDim + 2);
     a.ldOut = vDim + 2;
     a.scratch = reinterpret_cast<float*>(worker.scratch);
     kernels->attentionFew(a);
@@ -93,10 +109,18 @@ void AttentionPhase::run(const Run& run, int chunk, Worker& worker) const {
   }
 }
 
+// The most of what attention.h and attention_words.h lay out.
+int64_t attentionScratch(int64_t queries, int64_t headDim, int64_t vDim) {
+  const int64_t dim = padded(headDim), valueDim = padded(vDim);
+  const int64_t floats = queries * (dim + kKeyTile + valueDim + 2) + kKeyTile * (dim + valueDim) + 4 * dim;
+  const int64_t words = (queries + kKeyTile) * (dim / 2 + valueDim + 4) +
+                        kKeyTile * (2 * kKeyTile + std::max(dim, valueDim) + dim / 2 + valueDim / 2 + 2);
+  return std::max(floats, words) * 4 + 4096;
+}
+
 size_t AttentionPhase::scratchBytes() const {
-  const int64_t queries = int64_t(fewOnly ? 1 : kQueryTile) * group(), dim = padded(headDim), valueDim = padded(vDim);
-  const int64_t floats = queries * (dim + kKeyTile + 2 * valueDim + 2) + kKeyTile * (dim + valueDim) + 4 * dim;
-  return size_t(floats) * 4 + 4096;
+  const int64_t queries = int64_t(fewOnly ? 1 : kQueryTile) * group();
+  return size_t(attentionScratch(queries, headDim, vDim) + queries * padded(vDim) * 4);
 }
 
 void AttentionPhase::mergeHead(const Run& run, int row, int head, float* to) const {

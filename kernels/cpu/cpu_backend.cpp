@@ -300,19 +300,21 @@ class CpuBackend final : public Backend {
     CpuProgram& p = *job.program;
     Run run{
         .step = &job.step, .threads = job.step.rows > kFewRows ? promptThreads_ : threads_, .shared = shared_.data()};
-    if (p.tiled) run.tileCount = cutTiles(p, job.step);
+    if (p.tiledHeads > 0) run.tileCount = cutTiles(p, job.step, run.threads);
     run.tiles = p.tiles.data();
     Runner runner(p, run, *job.cancel, ending_, workers_);
     team_.run(run.threads, Runner::work, &runner);
     return !runner.cancelled();
   }
 
-  static int cutTiles(CpuProgram& p, const StepData& step) {
+  // A tile's rows share one conversion of the cache, so they are as many as leave every thread four chunks.
+  static int cutTiles(CpuProgram& p, const StepData& step, int threads) {
+    const int most = std::clamp(step.rows * p.tiledHeads / (4 * threads), kMinQueryTile, kQueryTile);
     int count = 0;
     for (int r = 0; r < step.rows; ++r) {
       if (count > 0) {
         QueryTile& tile = p.tiles[size_t(count - 1)];
-        if (tile.rows < kQueryTile && step.seqOfRow[r] == step.seqOfRow[tile.row] &&
+        if (tile.rows < most && step.seqOfRow[r] == step.seqOfRow[tile.row] &&
             step.pos[r] == step.pos[tile.row] + tile.rows) {
           ++tile.rows;
           continue;

@@ -8,9 +8,10 @@
 
 namespace lemma::cpu {
 
-constexpr int kPanel = 32;    // outputs of one weight panel, and values of one block of 8-bit activations
-constexpr int kKeyTile = 64;  // positions of one attention tile
-constexpr int kFewRows = 8;   // up to here a matMul is a mat-vec; more rows are another family of kernels
+constexpr int kPanel = 32;         // outputs of one weight panel, and values of one block of 8-bit activations
+constexpr int kKeyTile = 64;       // positions of one attention tile
+constexpr int kHeadsInLanes = 16;  // from so many heads of a key on, few rows are attended with heads in lanes
+constexpr int kFewRows = 8;        // up to here a matMul is a mat-vec; more rows are another family of kernels
 constexpr int64_t kMatVecScratch = 14 << 10;  // bytes that a mat-vec works in
 constexpr int kSegment = 2048;                // values along k of one weight panel (a multiple of 512)
 
@@ -113,7 +114,7 @@ struct ExpandArgs {
   int64_t latent = 0;
   int ropeDims = 0;               // the rotated key behind the latent, shared by all heads
   const float* keys = nullptr;    // [nope][latent]
-  const float* values = nullptr;  // [latent][ldValues], zero behind vDim
+  const float* values = nullptr;  // of a cache of F32 [latent][ldValues], zero behind vDim; otherwise [vDim][latent]
   int64_t ldValues = 0;           // vDim rounded up to 32
 };
 

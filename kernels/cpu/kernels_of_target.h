@@ -22,6 +22,8 @@
 #include "kernels/cpu/gemm.h"
 // (and this the panels)
 #include "kernels/cpu/attention.h"
+// (and this what that one keeps)
+#include "kernels/cpu/attention_words.h"
 
 namespace lemma::cpu::LEMMA_CPU_TARGET {
 

@@ -125,8 +125,9 @@ size_t MlaExpandedPhase::scratchBytes() const {
   const MlaLayer& l = *layer;
   const int64_t dim = padded(l.headDim), cache = padded(l.latent + l.ropeDims), v = padded(l.vDim);
   const int64_t matrices = l.nope() * l.latent + l.latent * v + padded(std::max<int64_t>(l.latent, l.nope()));
-  const int64_t tile = kKeyTile * (2 * cache + dim + v) + 4 * cache;
-  return size_t(matrices + tile + int64_t(kExpandedRows) * (dim + kKeyTile + v + 2)) * 4 + 4096;
+  const int64_t tile = kKeyTile * (2 * cache + dim + v + 64) + 5 * cache;
+  const int64_t words = cache / 2 * (padded(l.nope()) + v) + padded(l.nope()) + v;  // the matrices once more
+  return size_t((matrices + tile + words) * 4 + attentionScratch(kExpandedRows, l.headDim, l.vDim)) + 4096;
 }
 
 void MlaExpandedPhase::run(const Run& run, int head, Worker& worker) const {
@@ -143,8 +144,12 @@ void MlaExpandedPhase::run(const Run& run, int head, Worker& worker) const {
   } else {
     decodeTransposed(l.keyViews[size_t(head)], row, keys, l.latent);
   }
-  std::memset(values, 0, size_t(l.latent * ldValues) * 4);
-  decodeTransposed(l.valueViews[size_t(head)], row, values, ldValues);
+  if (l.pool.cache == CacheType::f32) {
+    std::memset(values, 0, size_t(l.latent * ldValues) * 4);
+    decodeTransposed(l.valueViews[size_t(head)], row, values, ldValues);
+  } else {
+    decodeMatrix(l.valueViews[size_t(head)], values);
+  }
 
   for (int first = 0; first < step.rows;) {
     int count = 1;

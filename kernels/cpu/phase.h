@@ -119,7 +119,7 @@ struct AttentionPhase final : Phase {
   Pool k, v;
   int heads = 0, kvHeads = 0, headDim = 0, vDim = 0;
   float scale = 1;
-  bool fewOnly = false;              // many rows are attended elsewhere
+  bool fewOnly = false;              // latent attention: one key for all heads, many rows are attended elsewhere
   int32_t window = 0;                // positions that a row sees, 0 = all
   const float* sinks = nullptr;      // [heads] logits without a value, or null
   int64_t partsOffset = 0;           // few rows: [rows][kMaxParts][heads][vDim + 2] floats
@@ -132,6 +132,9 @@ struct AttentionPhase final : Phase {
   int group() const { return heads / kvHeads; }
   int32_t firstSeen(int32_t pos) const { return window > 0 && pos >= window ? pos - window + 1 : 0; }
   int partsOf(int32_t pos) const;  // of few rows
+  int32_t partBegin(int32_t pos, int part) const;
+  int mostParts(const Run& run) const;
+  int pieces(const Run& run, int parts) const;  // of the heads of one key, in few rows
   const float* parts(const Run& run, int64_t row) const;
   void mergeHead(const Run& run, int row, int head, float* to) const;
   void mergeRow(const Run& run, int row, float* to) const;
@@ -208,8 +211,10 @@ struct ProductPhase final : Phase {
               int64_t ld) const;
 };
 
+// Bytes of a worker's memory that many rows of attention need: `queries` of dim and vDim over a cache of any type.
+int64_t attentionScratch(int64_t queries, int64_t dim, int64_t vDim);
+
 constexpr int kMaxParts = 8;
-constexpr int kQueryTile = 32;      // most rows of a QueryTile
-int partLength(int32_t positions);  // positions of one part of a cache of that many, a function of nothing else
+constexpr int kQueryTile = 128, kMinQueryTile = 32;  // most rows of a QueryTile, and the least of that
 
 }  // namespace lemma::cpu

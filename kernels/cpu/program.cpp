@@ -1,6 +1,7 @@
 #include "kernels/cpu/program.h"
 
 #include <algorithm>
+#include <climits>
 #include <string>
 
 #include "kernels/api/op_check.h"
@@ -36,8 +37,6 @@ Pool poolOf(const TensorView& v) {
   const CacheType cache = v.type == Type::F32 ? CacheType::f32 : v.type == Type::F16 ? CacheType::f16 : CacheType::q8;
   return {v.data(), v.type, cache, v.ne[0], v.nb[1], v.nb[2], v.nb[3], int32_t(v.ne[1])};
 }
-
-constexpr int kHeadsTogether = 32;  // of latent attention on few rows, over one reading of the cache
 
 class ProgramBuilder {
  public:
@@ -105,7 +104,8 @@ class ProgramBuilder {
       case OpKind::attentionMla: {
         const TensorView& pool = op.kind == OpKind::kvWrite ? op.out[0] : op.in[1];
         p.usesPositions = p.usesPages = true;
-        p.tiled |= op.kind == OpKind::attention;
+        if (op.kind == OpKind::attention)
+          p.tiledHeads = std::min(p.tiledHeads > 0 ? p.tiledHeads : INT_MAX, op.p.kvHeads);
         least(p.pageTokens, pool.ne[1]);
         least(p.pages, pool.ne[3]);
         break;
@@ -428,8 +428,7 @@ class ProgramBuilder {
     attention.v = attention.k;
     attention.v.dim = l.latent;
     attention.heads = l.heads;
-    // Several groups of heads read the same cache, so that there is work for every thread.
-    attention.kvHeads = l.heads % kHeadsTogether == 0 ? l.heads / kHeadsTogether : 1;
+    attention.kvHeads = 1;
     attention.headDim = int(l.pool.dim);
     attention.vDim = int(l.latent);
     attention.scale = l.scale;
@@ -528,7 +527,7 @@ class ProgramBuilder {
     }
     p.sharedBytes = size_t(at);
     for (const PhasePtr& phase : p.phases) p.workerBytes = std::max(p.workerBytes, phase->scratchBytes());
-    if (p.tiled) p.tiles.resize(size_t(p.bucket.rows));
+    if (p.tiledHeads > 0) p.tiles.resize(size_t(p.bucket.rows));
   }
 
   std::span<const Op> ops_;

@@ -23,7 +23,7 @@ struct CpuProgram final : Program {
   std::vector<float> absorbed;                    // queries in the latent space, few rows, of one layer at a time
   std::vector<std::unique_ptr<float[]>> decoded;  // norm weights and biases that are not F32 in the file
   std::vector<QueryTile> tiles;                   // room for bucket.rows
-  bool tiled = false;                             // has attention
+  int tiledHeads = 0;                             // kv heads of its attention, the fewest; 0 = none
   size_t sharedBytes = 0, workerBytes = 0;
 
   // What a step is checked against before it runs: indices come from outside.

@@ -16,10 +16,10 @@ LEMMA_SIMD void storeSome(float* p, F v, int64_t n) {
   for (int64_t i = 0; i < n; ++i) p[i] = buffer[i];
 }
 
-// e^x to about 1e-7 of itself; 0 below -87.3, the largest power that fits above 88.
+// e^x to about 1e-7 of itself; 0 below -87.3, the largest power that fits above 88, NaN where x is one.
 // x = n ln 2 + r, |r| <= ln 2 / 2; e^r by its series to r^7 / 7!.
 LEMMA_SIMD F expOf(F x) {
-  const F bounded = fmin(fmax(x, fset(-87.3f)), fset(88.0f));
+  const F bounded = fmin(fset(88.0f), fmax(fset(-87.3f), x));  // of a NaN both give the second
   const I n = toInt(fmul(bounded, fset(1.44269504f)));
   const F whole = toFloat(n);
   F r = fma(whole, fset(-0.693145752f), bounded);  // ln 2 in two parts, the first exact in few bits
@@ -40,6 +40,10 @@ LEMMA_SIMD float expOf(float x) {
   fstore(out, expOf(fset(x)));
   return out[0];
 }
+
+#if !defined(LEMMA_HAS_POWER_OF_TWO)
+LEMMA_SIMD F powerOfTwo(F x) { return expOf(fmul(x, fset(0.693147181f))); }
+#endif
 
 LEMMA_SIMD float sumOf(F v) { return _mm_cvtss_f32(sum4(v, v, v, v)); }
 

@@ -45,6 +45,9 @@ LEMMA_SIMD F smallHalves(const void* p) {
   const __m128i nan = _mm_and_si128(_mm_add_epi16(h, _mm_set1_epi16(0x80)), _mm_set1_epi16(0x4000));
   return _mm256_cvtph_ps(_mm_or_si128(h, nan));
 }
+LEMMA_SIMD F loadBytes(const void* p) {  // signed
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p))));
+}
 #define LEMMA_HAS_TO_HALF 1
 LEMMA_SIMD void storeHalf(void* p, F v) {
   _mm_storeu_si128(static_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
@@ -92,6 +95,19 @@ LEMMA_SIMD F spread(F scales) {
   constexpr int a = kStep * 2, b = a + 1;
   return _mm256_permutevar8x32_ps(scales, _mm256_setr_epi32(a, a, a, a, b, b, b, b));
 }
+
+// Words: pairs of 16-bit integers that a product takes at once. Tiles of attention are kWordRows x kWordVecs vectors.
+constexpr int kWordRows = 4;
+constexpr int kWordVecs = 2;
+LEMMA_SIMD I dotWords(I acc, I a, I b) { return _mm256_add_epi32(acc, _mm256_madd_epi16(a, b)); }
+// Of integers that fit 16 bits: lane i holds low[i] and high[i].
+LEMMA_SIMD I pairWords(I low, I high) { return _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa); }
+LEMMA_SIMD void storeWords(void* p, I v) {
+  const __m128i packed = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  _mm_storeu_si128(static_cast<__m128i*>(p), packed);
+}
+// a where x < limit, otherwise b.
+LEMMA_SIMD F selectBelow(F a, F b, F x, F limit) { return _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, limit, _CMP_LT_OQ)); }
 
 constexpr int kByteZero = 0;
 constexpr int kPanelZero = 64;

@@ -47,6 +47,9 @@ LEMMA_SIMD F smallHalves(const void* p) {
   const __m256i nan = _mm256_and_si256(_mm256_add_epi16(h, _mm256_set1_epi16(0x80)), _mm256_set1_epi16(0x4000));
   return _mm512_cvtph_ps(_mm256_or_si256(h, nan));
 }
+LEMMA_SIMD F loadBytes(const void* p) {  // signed
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))));
+}
 #define LEMMA_HAS_TO_HALF 1
 LEMMA_SIMD void storeHalf(void* p, F v) {
   _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
@@ -108,6 +111,36 @@ LEMMA_SIMD I dotBytes(I acc, I w, I x) {
 }
 LEMMA_SIMD I panelStart(int32_t start, bool zero) { return zero ? iset(start >> 1) : izero(); }
 #endif
+
+// Words: pairs of 16-bit integers that a product takes at once. Tiles of attention are kWordRows x kWordVecs vectors.
+constexpr int kWordRows = 8;
+constexpr int kWordVecs = 3;
+#if defined(__AVX512VNNI__)
+LEMMA_SIMD I dotWords(I acc, I a, I b) {  // of the intrinsic GCC 12 copies each sum before it adds to it
+  __asm__("vpdpwssd %2, %1, %0" : "+v"(acc) : "v"(a), "v"(b));
+  return acc;
+}
+#else
+LEMMA_SIMD I dotWords(I acc, I a, I b) { return _mm512_add_epi32(acc, _mm512_madd_epi16(a, b)); }
+#endif
+// Of integers that fit 16 bits: lane i holds low[i] and high[i].
+LEMMA_SIMD I pairWords(I low, I high) { return _mm512_mask_blend_epi16(0xaaaaaaaau, low, _mm512_slli_epi32(high, 16)); }
+LEMMA_SIMD void storeWords(void* p, I v) { _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtsepi32_epi16(v)); }
+// a where x < limit, otherwise b.
+LEMMA_SIMD F selectBelow(F a, F b, F x, F limit) {
+  return _mm512_mask_mov_ps(b, _mm512_cmp_ps_mask(x, limit, _CMP_LT_OQ), a);
+}
+// 2^x to 3e-6 of itself, for x up to 127; exactly 1 for 0. Its fraction's power by a polynomial of least error that is
+// 1 at 0, scaled by the floor.
+#define LEMMA_HAS_POWER_OF_TWO 1
+LEMMA_SIMD F powerOfTwo(F x) {
+  const F f = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+  F p = fma(fset(0.013426689f), f, fset(0.052242467f));
+  p = fma(p, f, fset(0.241280208f));
+  p = fma(p, f, fset(0.693044845f));
+  p = fma(p, f, fset(1.0f));
+  return _mm512_scalef_ps(p, x);
+}
 
 // Bytes, where formats are unpacked.
 LEMMA_SIMD I lanesOf(const __m128i* v) {

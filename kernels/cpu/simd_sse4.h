@@ -58,6 +58,12 @@ LEMMA_SIMD F loadBfloat(const void* p) {
   return _mm_castsi128_ps(_mm_slli_epi32(_mm_cvtepu16_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p))), 16));
 }
 
+LEMMA_SIMD F loadBytes(const void* p) {  // signed
+  int32_t four;
+  __builtin_memcpy(&four, p, sizeof four);
+  return _mm_cvtepi32_ps(_mm_cvtepi8_epi32(_mm_cvtsi32_si128(four)));
+}
+
 LEMMA_SIMD I izero() { return _mm_setzero_si128(); }
 LEMMA_SIMD I iset(int32_t x) { return _mm_set1_epi32(x); }
 LEMMA_SIMD I iload(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
@@ -93,6 +99,16 @@ template <int kStep>
 LEMMA_SIMD F spread(F scales) {
   return _mm_shuffle_ps(scales, scales, kStep * 0x55);
 }
+
+// Words: pairs of 16-bit integers that a product takes at once. Tiles of attention are kWordRows x kWordVecs vectors.
+constexpr int kWordRows = 4;
+constexpr int kWordVecs = 2;
+LEMMA_SIMD I dotWords(I acc, I a, I b) { return _mm_add_epi32(acc, _mm_madd_epi16(a, b)); }
+// Of integers that fit 16 bits: lane i holds low[i] and high[i].
+LEMMA_SIMD I pairWords(I low, I high) { return _mm_blend_epi16(low, _mm_slli_epi32(high, 16), 0xaa); }
+LEMMA_SIMD void storeWords(void* p, I v) { _mm_storel_epi64(static_cast<__m128i*>(p), _mm_packs_epi32(v, v)); }
+// a where x < limit, otherwise b.
+LEMMA_SIMD F selectBelow(F a, F b, F x, F limit) { return _mm_blendv_ps(b, a, _mm_cmplt_ps(x, limit)); }
 
 constexpr int kByteZero = 0;
 constexpr int kPanelZero = 64;

@@ -142,6 +142,31 @@ TEST_P(EveryBackend, everyEightBitFloatHasItsValue) {
   }
 }
 
+// A broken model's NaN must not be lost among weights and roundings, or its text would look like an answer.
+TEST_P(EveryBackend, attentionKeepsWhatIsNotANumber) {
+  const auto backend = make(GetParam());
+  for (const OpCase& whole : cases()) {
+    if (whole.kind != OpKind::attention || whole.name.find("heads=9") == std::string::npos) continue;
+    for (const size_t input : {0, 1, 2}) {
+      OpCase c = whole;
+      CaseTensor& t = c.tensors[size_t(c.in[input])];
+      SCOPED_TRACE(c.name + " input " + std::to_string(input));
+      const bool rows = input == 0;  // the first value, or every value of the pool's pages
+      const size_t step = size_t(*rowBytes(t.shape.type, t.shape.ne[0]));
+      for (size_t at = 0; at < (rows ? 1 : t.bytes.size()); at += step) {
+        const uint32_t bits = 0x7fc00000;
+        const uint16_t half = 0x7e00;  // of a block of Q8_0, its scale
+        if (t.shape.type == Type::F32) std::memcpy(t.bytes.data() + at, &bits, sizeof bits);
+        if (t.shape.type != Type::F32) std::memcpy(t.bytes.data() + at, &half, sizeof half);
+      }
+      const auto got = runOn(*backend, c);
+      ASSERT_TRUE(got) << got.error().what;
+      EXPECT_TRUE(std::isnan(got->front()));
+      EXPECT_TRUE(!rows || std::isfinite(got->back()));  // another head
+    }
+  }
+}
+
 TEST_P(EveryBackend, aSetFlagCancels) {
   const auto backend = make(GetParam());
   for (const OpCase& c : cases()) {

@@ -13,6 +13,7 @@ namespace lemma::test {
 // Whole-result error |x - y| / |y| allowed against the reference, by what a backend may do differently.
 inline constexpr double kExact = 0;          // moves or decodes values
 inline constexpr double kFloat = 1e-5;       // float32 arithmetic in another order
+inline constexpr double kSixteenBit = 1e-3;  // may round to 16 bits: attention over a cache of F16
 inline constexpr double kEightBit = 1.5e-2;  // may round activations (or q) to 8 bits
 inline constexpr double kRounding = 1e-3;    // encodes to 8 bits: a tie may fall the other way
 
