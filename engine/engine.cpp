@@ -9,6 +9,7 @@
 #include "engine/sample/sampler.h"
 #include "engine/schedule/answer_stream.h"
 #include "engine/schedule/prompt_builder.h"
+#include "engine/schedule/prompt_piece.h"
 #include "engine/schedule/sequence_pool.h"
 #include "engine/speculate/draft_layer_proposer.h"
 #include "engine/speculate/draft_model_proposer.h"
@@ -346,7 +347,10 @@ bool Engine::Impl::begin(Running& r) {
                                             r.request.stop, r.sink);
   r.sampler = std::make_unique<SamplerChain>(r.request.sampling, model->info().vocabulary);
 
-  const SequencePool::Lease lease = pool->take(r.prompt.tokens);
+  // A prompt is computed as if nothing of it were known, so that the answer is the same; an answer that goes on, as if
+  // it had not stopped.
+  const bool continues = !r.request.continueThink.empty() || !r.request.continueAnswer.empty();
+  const SequencePool::Lease lease = pool->take(r.prompt.tokens, continues ? 1 : model->leastPromptRows());
   r.seq = lease.seq;
   r.hasSequence = true;
   r.cached = lease.cached;
@@ -399,7 +403,8 @@ void Engine::Impl::plan() {
   const auto prompt = std::find_if(running.begin(), running.end(), [most](auto& r) { return r->pending() > most; });
   if (prompt != running.end() && (shares.empty() || promptTurn)) {
     Running& r = **prompt;
-    shares.assign(1, {.running = &r, .rows = std::min({r.pending(), kPromptChunk, batchRows})});
+    const int piece = promptPiece(r.pending(), std::min(kPromptChunk, batchRows), model->leastPromptRows());
+    shares.assign(1, {.running = &r, .rows = piece});
   }
   promptTurn = !promptTurn;
 }

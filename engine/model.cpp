@@ -209,6 +209,8 @@ Result<SeqId> Model::fork(SeqId seq, int length) { return impl_->layers->cache()
 
 Stepper* Model::draft() { return impl_->draft ? &*impl_->draft : nullptr; }
 
+int Model::leastPromptRows() const { return impl_->hparams.kv.valueDim > 0 ? Executor::kFewRows + 1 : 1; }
+
 std::vector<DeviceInfo> Model::devices() const {
   const Executor* executor = impl_->layers->executor();
   return executor ? executor->devices() : std::vector<DeviceInfo>{};

@@ -71,6 +71,10 @@ class Model {
   // state of position i, and its logits are of the token at i + 2.
   Stepper* draft();
 
+  // A prompt's tokens are computed to the same bits in whatever pieces of at least so many rows. 1 where so few rows
+  // would cost as much as the whole context does (latent attention, whose form for prompts unfolds all of it).
+  int leastPromptRows() const;
+
   std::vector<DeviceInfo> devices() const;
   uint64_t privateBytes() const;  // cache, buffers: what was allocated beside the mapped file
 

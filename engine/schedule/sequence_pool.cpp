@@ -12,10 +12,9 @@ SequencePool::~SequencePool() {
   for (const SeqId seq : tree_.sequences()) model_.drop(seq);
 }
 
-SequencePool::Lease SequencePool::take(std::span<const Token> prompt) {
-  if (prompt.empty()) return {model_.newSequence(), 0};
-  // The last token is always computed: its logits are where the answer starts.
-  const PrefixTree::Match known = tree_.find(prompt.first(prompt.size() - 1));
+SequencePool::Lease SequencePool::take(std::span<const Token> prompt, int toCompute) {
+  const size_t most = prompt.size() - std::min(prompt.size(), size_t(std::max(toCompute, 1)));
+  const PrefixTree::Match known = tree_.find(prompt.first(most));
   if (known.length > 0) {
     if (const auto fork = model_.fork(known.seq, known.length)) return {*fork, known.length};
   }

@@ -20,8 +20,9 @@ class SequencePool {
     SeqId seq{};
     int cached = 0;  // positions of the prompt that the cache already holds; fewer than the prompt has
   };
-  // A sequence that holds the longest known beginning of `prompt`, and is the caller's.
-  Lease take(std::span<const Token> prompt);
+  // A sequence that holds the longest known beginning of `prompt` without its last `toCompute` tokens (at least one:
+  // its logits are where the answer starts), and is the caller's.
+  Lease take(std::span<const Token> prompt, int toCompute = 1);
   // Keeps what a sequence holds now, `tokens`, whatever its owner does with it later: the end of a person's turn, say.
   void keep(SeqId seq, std::span<const Token> tokens);
   // Gives a sequence back with the tokens its cache holds.

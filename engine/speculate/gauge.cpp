@@ -9,7 +9,7 @@ void Gauge::saw(int grade, bool right) {
 }
 
 int Gauge::best(int grade, int most, const StepCost& cost, int rows, int draws, double guessMs) const {
-  constexpr double kWorthIt = 1.05;
+  constexpr double kWorthIt = 1.1;
   if (cost.of(rows) <= 0) return 0;
   double tokens = draws, next = 1, bestSpeed = kWorthIt * draws / cost.of(rows);
   int best = 0;

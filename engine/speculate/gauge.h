@@ -15,13 +15,14 @@ class Gauge {
   void saw(int grade, bool right);
   double rate(int grade) const { return right_[size_t(grade)] / seen_[size_t(grade)]; }
 
-  // How many guesses, at most `most`, give the most tokens for the time of a pass; 0 where none gives at least 5 % more
-  // than the pass as it is, of `rows` rows for `draws` tokens. `guessMs`: what a guess takes to make.
+  // How many guesses, at most `most`, give the most tokens for the time of a pass; 0 where none gives at least 10 %
+  // more than the pass as it is, of `rows` rows for `draws` tokens. `guessMs`: what a guess takes to make.
   int best(int grade, int most, const StepCost& cost, int rows, int draws, double guessMs) const;
 
  private:
-  // Unseen, short repetitions count as chance and long ones as likely.
-  std::array<double, Proposer::kGrades> right_{0.8, 2, 3}, seen_{4, 4, 4};
+  // Unseen, short repetitions count as chance and long ones as likely. It takes some to think otherwise: an ordinary
+  // answer that repeats itself once by chance must not be slower for it.
+  std::array<double, Proposer::kGrades> right_{1.5, 3, 6}, seen_{10, 10, 10};
 };
 
 }  // namespace lemma

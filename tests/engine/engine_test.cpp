@@ -83,7 +83,8 @@ TEST_F(EngineTest, anAnswerStreamsAndTheSameSeedGivesTheSameWords) {
   EXPECT_EQ(a.answer, b.answer);
   EXPECT_EQ(a.finished->reason, StopReason::length);
   EXPECT_EQ(a.finished->answerTokens, 24);
-  EXPECT_EQ(b.finished->cachedTokens, b.finished->promptTokens - 1) << "the second time only the last token is read";
+  EXPECT_EQ(b.finished->cachedTokens, b.finished->promptTokens - engine.model()->leastPromptRows())
+      << "the second time only as much is read as makes it the same";
 }
 
 TEST_F(EngineTest, aThoughtThatIsCutIsFollowedByAnAnswer) {

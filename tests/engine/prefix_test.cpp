@@ -1,11 +1,15 @@
 // What the cache keeps between requests: a branch, a regeneration and a second conversation compute only what is new,
-// and no answer changes by it. Class bitwise on the reference backend, which has one family of kernels; on the others
-// where what is new takes more than 8 tokens, as its rows do in a fresh computation.
+// and no answer changes by it. Class bitwise: what a person or a template wrote is always computed in pieces of more
+// than 8 rows, whatever of it is known.
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <optional>
 
 #include "engine/api/engine.h"
+#include "engine/model.h"
+#include "engine/schedule/prompt_piece.h"
+#include "engine/schedule/sequence_pool.h"
 #include "kernels/api/backend_list.h"
 #include "tests/model/tiny_model.h"
 #include "tests/support/tiny_model.h"
@@ -14,10 +18,13 @@ namespace lemma::test {
 namespace {
 
 struct Answer {
-  std::string text, error;
+  std::string text, words, error;  // text: with what each piece is
   std::optional<Finished> finished;
   void take(const StreamEvent& e) {
-    if (const auto* d = std::get_if<PartDelta>(&e)) text += (d->kind == PartKind::think ? "t" : "a") + d->text;
+    if (const auto* d = std::get_if<PartDelta>(&e)) {
+      text += (d->kind == PartKind::think ? "t" : "a") + d->text;
+      words += d->text;
+    }
     if (const auto* f = std::get_if<Finished>(&e)) finished = *f;
     if (const auto* x = std::get_if<Failed>(&e)) error = x->error.what;
   }
@@ -58,9 +65,8 @@ class Prefix : public testing::TestWithParam<std::string> {
   // The rows of the prompt that were computed, apart from those of generation.
   static int promptRows(const Answer& a) { return a.finished->promptTokens - a.finished->cachedTokens; }
 
-  bool oneFamily() const { return GetParam() == "reference"; }
+  static constexpr int kLeast = 9;  // rows that are computed anyway
   void expectFresh(const Answer& a, const ChatRequest& request, int context = 0) {
-    if (!oneFamily() && promptRows(a) <= 8) return;
     EXPECT_EQ(a.text, fresh(request, context).text);
   }
 
@@ -68,15 +74,15 @@ class Prefix : public testing::TestWithParam<std::string> {
   const ChatTurn system_{"system", "You are a helper whose instructions are long, so that they are worth keeping."};
 };
 
-TEST_P(Prefix, aRegenerationReadsOneToken) {
+TEST_P(Prefix, aRegenerationReadsTheEndOfThePrompt) {
   Engine engine;
   load(engine);
   const Answer first = run(engine, ask({system_, {"user", "What is a prime?"}}, 1));
   for (uint64_t seed = 1; seed < 4; ++seed) {
     const ChatRequest again = ask({system_, {"user", "What is a prime?"}}, seed);
     const Answer a = run(engine, again);
-    EXPECT_EQ(promptRows(a), 1);
-    EXPECT_EQ(a.finished->computedTokens, a.finished->answerTokens) << "the last of the prompt, then each but the last";
+    EXPECT_EQ(promptRows(a), kLeast);
+    EXPECT_EQ(a.finished->computedTokens, kLeast + a.finished->answerTokens - 1);
     expectFresh(a, again);
   }
   EXPECT_EQ(first.finished->cachedTokens, 0);
@@ -100,9 +106,12 @@ TEST_P(Prefix, branchesKeepEachOther) {
     EXPECT_GE(a.finished->cachedTokens, known - 3) << "all of the first turn; what opens an answer may differ";
     expectFresh(a, request);
   }
-  // Going back and forth between the two costs a token a time, however often.
+  // Going back and forth between the two costs a few tokens a time, however often.
   for (int turn = 0; turn < 4; ++turn) {
-    EXPECT_EQ(promptRows(run(engine, ask(branches[size_t(turn) % 2], uint64_t(turn) + 5))), 1);
+    const ChatRequest again = ask(branches[size_t(turn) % 2], uint64_t(turn) + 5);
+    const Answer a = run(engine, again);
+    EXPECT_EQ(promptRows(a), kLeast);
+    expectFresh(a, again);
   }
 }
 
@@ -188,8 +197,85 @@ TEST_P(Prefix, whenPagesRunOutTheOldestGo) {
       expectFresh(a, request, kContext);
     }
   }
-  EXPECT_EQ(promptRows(run(engine, conversation(11))), 1) << "the last one is still there";
+  EXPECT_EQ(promptRows(run(engine, conversation(11))), kLeast) << "the last one is still there";
   EXPECT_GT(promptRows(run(engine, conversation(0))), 100) << "the first one is not";
+}
+
+// Prompts of lengths around the pieces that they are computed in (64 rows), fresh and known.
+TEST_P(Prefix, whateverThePiecesAre) {
+  for (int length = 20; length < 180; length += 7) {
+    SCOPED_TRACE(length);
+    const ChatRequest one = ask({{"user", std::string(size_t(length), 'q')}}, uint64_t(length));
+    const ChatRequest two = ask({{"user", std::string(size_t(length), 'q') + "?"}}, uint64_t(length));
+    Engine engine;
+    load(engine);
+    run(engine, one);
+    expectFresh(run(engine, one), one);
+    expectFresh(run(engine, two), two);
+  }
+}
+
+// The same by the bits of the logits, with the rule by which the engine cuts prompts.
+TEST_P(Prefix, theLastLogitsAreThoseOfAFreshComputation) {
+  constexpr int kMost = 64;
+  const auto model =
+      Model::load({.path = file_.path(), .context = 512, .batch = kMost, .threads = 2, .backend = GetParam()});
+  ASSERT_TRUE(model) << model.error().what;
+  const int least = (*model)->leastPromptRows();
+  const auto read = [&](SeqId seq, std::span<const Token> tokens, int leastRows) {
+    std::vector<float> logits;
+    for (auto at = size_t((*model)->length(seq)); at < tokens.size();) {
+      Batch batch;
+      const auto n = size_t(promptPiece(int(tokens.size() - at), kMost, leastRows));
+      for (size_t i = at; i < at + n; ++i) batch.add(tokens[i], int(i), seq, i + 1 == tokens.size());
+      const auto made = (*model)->forward(batch, CancelFlag(false));
+      EXPECT_TRUE(made) << made.error().what;
+      at += n;
+      if (at == tokens.size()) logits.assign(made->data.begin(), made->data.end());
+    }
+    return logits;
+  };
+  const auto sameBits = [](const std::vector<float>& a, const std::vector<float>& b) {
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+  };
+  int differ = 0;  // where the rule is left out
+  SequencePool pool(**model);
+  for (size_t length = 9; length < 150; length += 3) {
+    std::vector<Token> prompt;
+    for (size_t i = 0; i < length; ++i) prompt.push_back(Token((i * 37 + i * i + length / 30) % 256));
+    const SeqId fresh = (*model)->newSequence(), careless = (*model)->newSequence();
+    const auto logits = read(fresh, prompt, least);
+    (*model)->drop(fresh);
+    read(careless, std::span(prompt).first(length - 1), least);
+    differ += !sameBits(read(careless, prompt, 1), logits);
+    (*model)->drop(careless);
+    const SequencePool::Lease lease = pool.take(prompt, least);
+    EXPECT_TRUE(sameBits(read(lease.seq, prompt, least), logits)) << length << " tokens, " << lease.cached << " known";
+    pool.giveBack(lease.seq, prompt);
+  }
+  if (GetParam() == "cpu") {
+    EXPECT_GT(differ, 0) << "the two families are told apart by this test";
+  }
+}
+
+// An answer that was stopped goes on in the family that generated it.
+TEST_P(Prefix, anAnswerThatGoesOnIsThatWhichWasNotStopped) {
+  Engine engine;
+  load(engine);
+  ChatRequest r = ask({system_, {"user", "What is a prime?"}});
+  r.sampling.temperature = 0;
+  for (int b = 0; b < 256; ++b) {
+    if (b < 'a' || b > 'z') r.sampling.logitBias.emplace_back(Token{b}, -1000.0f);  // text that goes in and out alike
+  }
+  const std::string whole = run(engine, r).words;
+  r.maxAnswerTokens = 12;
+  const std::string first = run(engine, r).words;
+  ASSERT_EQ(first.size(), 12u);
+  r.continueAnswer = first;
+  r.maxAnswerTokens = 18;
+  const Answer rest = run(engine, r);
+  EXPECT_EQ(promptRows(rest), 1) << "but for its last word all of it is there";
+  EXPECT_EQ(first + rest.words, whole);
 }
 
 std::vector<std::string> backends() {
