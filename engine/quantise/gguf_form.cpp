@@ -11,6 +11,7 @@ namespace lemma {
 namespace {
 
 constexpr std::string_view kJoint = ".attn_kv_b.weight";
+constexpr int64_t kMostExperts = 1 << 16;
 
 bool isGgufName(std::string_view name) {
   return name.starts_with("blk.") || name.starts_with("token_embd.") || name.starts_with("output") ||
@@ -116,7 +117,7 @@ Result<void> GgufForm::add(const ModelTensor& t) {
 
 Result<void> GgufForm::addExperts(const ModelTensor& first, const std::string& name) {
   LEMMA_TRY(count, file_.header.u64(architecture_ + ".expert_count"));
-  if (first.rank != 2 || count < 1 || count > (1u << 16)) {
+  if (first.rank != 2 || count < 1 || count > uint64_t(kMostExperts)) {
     return fail(Err::badValue, "the tensor " + quotedName(first.name) + " is not the first of experts' matrices");
   }
   LEMMA_TRY(set, store_.requireExperts(name, first.ne[0], first.ne[1], int64_t(count)));
@@ -161,6 +162,10 @@ Result<void> GgufForm::addLatent(const ModelTensor& joint) {
 
 // Experts that lie in one tensor, but not as GGUF has them.
 Result<void> GgufForm::addExperts(const ModelTensor& t) {
+  if (t.ne[2] > kMostExperts) {
+    return fail(Err::tooLarge, "the tensor " + quotedName(t.name) + " holds more than the " +
+                                   std::to_string(kMostExperts) + " experts allowed");
+  }
   LEMMA_TRY(all, store_.require(t.name, {t.ne[0], t.ne[1], t.ne[2]}));
   Origin origin;
   for (int64_t e = 0; e < t.ne[2]; ++e) origin.matrices.push_back(planeOf(all, e));

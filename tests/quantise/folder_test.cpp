@@ -159,6 +159,24 @@ TEST(HostileFolder, isNotWritten) {
   }
 }
 
+TEST(HostileFolder, ofMoreExpertsThanThereAreIsNotWritten) {
+  const std::vector<std::byte> room(1 << 20);
+  ModelFile file;
+  file.header.kv = {{"general.architecture", GgufValue::of(std::string_view("gpt-oss"))}};
+  file.header.tensors.push_back({.name = "blk.0.ffn_down_exps.weight",
+                                 .type = Type::F32,
+                                 .rank = 3,
+                                 .ne = {1, 1, (1 << 16) + 1, 1},
+                                 .bytes = ((1 << 16) + 1) * 4,
+                                 .nb = {4, 4, 4, 4 * ((1 << 16) + 1)}});
+  file.parts.push_back({"model.safetensors", room, nullptr});
+  ASSERT_TRUE(file.header.indexKeys() && file.header.indexTensors());
+  const auto form = GgufForm::of(file);
+  ASSERT_FALSE(form);
+  EXPECT_EQ(form.error().code, Err::tooLarge);
+  EXPECT_NE(form.error().what.find("blk.0.ffn_down_exps.weight"), std::string::npos) << form.error().what;
+}
+
 // Widths of latents that do not fit each other or the joint matrix, or that no model has.
 TEST(HostileFolder, whoseLatentIsAnotherIsNotWritten) {
   const std::map<std::string, uint64_t> kFitting{{"attention.kv_lora_rank", 16},
