@@ -12,8 +12,8 @@
 namespace lemma {
 
 // `layer` says the first layer behind the model's own as its layer 0. Around it blk.N.nextn.{enorm, hnorm, eh_proj,
-// shared_head_norm} and, where they are not the model's, embed_tokens and shared_head_head. Finds in the residual stream
-// what the head of the model was given.
+// shared_head_norm} and, where they are not the model's, embed_tokens and shared_head_head. Finds in the residual
+// stream what the head of the model was given.
 Result<std::unique_ptr<ModelGraph>> bindDraft(const Hparams& h, WeightStore& weights,
                                               std::unique_ptr<ModelGraph> layer);
 

@@ -8,7 +8,7 @@ namespace {
 constexpr std::string_view kBoth = "ffn_gate_up_exps";
 constexpr std::string_view kDown = "ffn_down_exps";
 constexpr std::string_view kScales = ".weight_scales";  // of .weight, by kScalesOfFourBits
-constexpr int64_t kBytesOfBlock = 16;  // 32 floats of 4 bits
+constexpr int64_t kBytesOfBlock = 16;                   // 32 floats of 4 bits
 
 tl::unexpected<Error> unfit(const ModelTensor& t, const char* what) {
   return fail(Err::badValue, "the tensor " + quotedName(t.name) + " is not " + what);

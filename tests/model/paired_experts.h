@@ -60,10 +60,9 @@ class PairedExperts {
     const auto& t = tensor(name);
     const auto ne = t["ne"].get<std::vector<uint64_t>>();
     const uint64_t count = std::accumulate(ne.begin(), ne.end(), uint64_t(1), std::multiplies<>());
-    const auto bytes =
-        t["type"] == "MXFP4"
-            ? countedMxfp4(t["seed"].get<uint64_t>(), count, t["exponent"].get<int>())
-            : countedFloats(t["seed"].get<uint64_t>(), count, t["scale"].get<float>(), t["offset"].get<float>());
+    const auto bytes = t["type"] == "MXFP4" ? countedMxfp4(t["seed"].get<uint64_t>(), count, t["exponent"].get<int>())
+                                            : countedFloats(t["seed"].get<uint64_t>(), count, t["scale"].get<float>(),
+                                                            t["offset"].get<float>());
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
 
@@ -85,9 +84,7 @@ class PairedExperts {
       const std::string rows = both(".weight", in / 32 * 17);
       std::string blocks, scales;
       for (size_t at = 0; at < rows.size(); at += 17) {
-        const auto level = [&](size_t i) {
-          return (uint8_t(rows[at + 1 + i % 16]) >> (i < 16 ? 0 : 4)) & 15;
-        };
+        const auto level = [&](size_t i) { return (uint8_t(rows[at + 1 + i % 16]) >> (i < 16 ? 0 : 4)) & 15; };
         scales += rows[at];
         for (size_t i = 0; i < 32; i += 2) blocks += char(level(i) | level(i + 1) << 4);
       }
@@ -100,8 +97,8 @@ class PairedExperts {
     for (uint64_t e = 0; e < experts; ++e) {
       for (uint64_t o = 0; o < out; ++o) {
         for (uint64_t i = 0; i < in; ++i) {
-          std::memcpy(&turned[((e * in + i) * out + o) * sizeof(float)], &rows[((e * out + o) * in + i) * sizeof(float)],
-                      sizeof(float));
+          std::memcpy(&turned[((e * in + i) * out + o) * sizeof(float)],
+                      &rows[((e * out + o) * in + i) * sizeof(float)], sizeof(float));
         }
       }
     }

@@ -57,7 +57,8 @@ TEST(PairedExperts, namesThatAreNotTheirsStay) {
 
 // Both lie in the bytes of the one tensor that they were, and no further.
 TEST(PairedExperts, gateAndUpLieWhereTheyLay) {
-  ModelTensor t{.name = "blk.7.ffn_gate_up_exps.blocks", .type = Type::U8, .rank = 4, .ne = {16, 2, 6, 3}, .offset = 100};
+  ModelTensor t{
+      .name = "blk.7.ffn_gate_up_exps.blocks", .type = Type::U8, .rank = 4, .ne = {16, 2, 6, 3}, .offset = 100};
   t.bytes = 16 * 2 * 6 * 3;
   std::vector<ModelTensor> tensors{t};
   ASSERT_TRUE(takePairedExpertsApart(tensors));

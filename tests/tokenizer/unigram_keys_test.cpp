@@ -11,9 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-std::vector<json> forms() {
-  return test::lines(std::filesystem::path(LEMMA_TESTS_DIR) / "goldens" / "unigrams.jsonl");
-}
+std::vector<json> forms() { return test::lines(std::filesystem::path(LEMMA_TESTS_DIR) / "goldens" / "unigrams.jsonl"); }
 
 // What GGUF has no key for. Its models map text as SentencePiece does, where the library takes a letter with combining
 // marks for one character; where they drop extra spaces they also drop them at the end, between two user-defined tokens
