@@ -159,6 +159,16 @@ const std::map<QString, Scene>& scenes() {
           askBasel(ask);
           world.chat.finishAll();
         }}},
+      {QStringLiteral("refused"),
+       {"an answer that the model's chat template refused", addThreads,
+        [](World& world, WindowVm&, const Ask& ask) {
+          Script script = baselScript();
+          script.failure = QStringLiteral("the chat template refused: Conversation roles must alternate.");
+          script.templateRefuses = true;
+          world.chat.setScript(script);
+          askBasel(ask);
+          world.chat.finishAll();
+        }}},
       {QStringLiteral("empty"), {"nothing asked yet", nullptr, nullptr}},
       {QStringLiteral("first-run"), {"no model", [](World& world) { world.model.setKnown({}); }, nullptr}},
       {QStringLiteral("loading"),

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/quant/e8m0.h"
+
 namespace lemma {
 
 TensorView contiguous(BufferRef buf, uint64_t off, Type type, std::initializer_list<int64_t> ne) {
@@ -33,9 +35,38 @@ TensorView rowOf(const TensorView& v, int64_t i) {
   return one;
 }
 
+namespace {
+
+// Elements of a plain type that lie `step` bytes apart.
+void decodeApart(const TypeInfo& type, const std::byte* from, int64_t step, float* out, int64_t n) {
+  constexpr int64_t kTogether = 64;
+  std::array<std::byte, kTogether * sizeof(double)> elements;
+  for (int64_t i = 0; i < n; i += kTogether) {
+    const int64_t count = std::min(kTogether, n - i);
+    for (int64_t j = 0; j < count; ++j, from += step) {
+      std::memcpy(elements.data() + j * type.blockBytes, from, size_t(type.blockBytes));
+    }
+    type.decode(elements.data(), out + i, count);
+  }
+}
+
+float scaleAt(const BlockScales& scales, const std::byte* row, int64_t column) {
+  if (scales.type == Type::E8M0) return e8m0(uint8_t(row[column]));
+  float scale;
+  std::memcpy(&scale, row + column * int64_t(sizeof(scale)), sizeof(scale));
+  return scale;
+}
+
+}  // namespace
+
 void decodeRow(const TensorView& weight, int64_t row, int64_t first, int64_t n, float* out) {
   const TypeInfo& type = *typeInfo(weight.type);
-  type.decode(weight.data() + row * weight.nb[1] + first / type.block * type.blockBytes, out, n);
+  const std::byte* const from = weight.data() + row * weight.nb[1] + first / type.block * weight.nb[0];
+  if (weight.nb[0] == type.blockBytes) {
+    type.decode(from, out, n);
+  } else {
+    decodeApart(type, from, weight.nb[0], out, n);
+  }
   if (!weight.scales.empty()) applyScales(weight.scales, row, first, n, out);
 }
 
@@ -44,8 +75,7 @@ void applyScales(const BlockScales& scales, int64_t row, int64_t first, int64_t 
       scales.buf.host + scales.off + (row + scales.firstRow) / scales.out * scales.rowBytes;
   for (int64_t i = 0; i < n;) {
     const int64_t block = (first + i) / scales.in;
-    float scale;
-    std::memcpy(&scale, rowOfScales + block * int64_t(sizeof(scale)), sizeof(scale));
+    const float scale = scaleAt(scales, rowOfScales, block);
     for (const int64_t end = std::min(n, (block + 1) * scales.in - first); i < end; ++i) values[i] *= scale;
   }
 }

@@ -5,6 +5,7 @@
 #include "kernels/quant/bf16.h"
 #include "kernels/quant/f16.h"
 #include "kernels/quant/f32.h"
+#include "kernels/quant/f4_e2m1.h"
 #include "kernels/quant/f8_e4m3.h"
 #include "kernels/quant/iq1_m.h"
 #include "kernels/quant/iq1_s.h"
@@ -81,6 +82,7 @@ constexpr TypeInfo kTypes[] = {
     weights<F16>(Type::F16, "F16"),
     weights<BF16>(Type::BF16, "BF16"),
     weights<F8_E4M3>(Type::F8_E4M3, "F8_E4M3"),
+    weights<F4_E2M1>(Type::F4_E2M1, "F4_E2M1"),
     weights<Q8_0>(Type::Q8_0, "Q8_0"),
     searched<Q4_0, encode::q4_0>(Type::Q4_0, "Q4_0"),
     searched<Q4_1, encode::q4_1>(Type::Q4_1, "Q4_1"),
@@ -106,6 +108,7 @@ constexpr TypeInfo kTypes[] = {
     searched<NVFP4, encode::nvfp4>(Type::NVFP4, "NVFP4"),
     plain(Type::I8, "I8", 1),
     plain(Type::U8, "U8", 1),
+    plain(Type::E8M0, "E8M0", 1),
     plain(Type::I16, "I16", 2),
     plain(Type::I32, "I32", 4),
     plain(Type::I64, "I64", 8),

@@ -46,6 +46,7 @@ inline constexpr SettingSpec kSettings[] = {
     {"max_tokens", SettingType::integer, 0, 10485760, 0, "Longest answer"},  // 0: what the context holds
     {"context", SettingType::integer, 0, 10485760, 0, "Context"},            // 0: what the model allows
     {"system", SettingType::text, 0, 1 << 20, "", "System prompt"},
+    {"builtin_template", SettingType::integer, 0, 1, 0, "Built-in chat format"},  // 1: not the model's own template
 };
 
 const SettingSpec* findSetting(std::string_view key);

@@ -4,6 +4,7 @@
 
 #include "app/adapters/translate.h"
 #include "app/core/chat_request.h"
+#include "engine/api/template_refusal.h"
 
 namespace lemma::app {
 
@@ -59,6 +60,7 @@ struct ChatAdapter::Answer {
   int tokensBefore[2] = {0, 0};  // of the parts that a continuation started with: think, answer
   double thoughtMsBefore = 0;
   std::optional<AnswerInbox::Time> thoughtStart;
+  bool ownTemplate = true;
   bool over = false;
 };
 
@@ -100,6 +102,7 @@ void ChatAdapter::prepare(const QString& conversationId, storage::MessageId answ
   const ModelInfo model = model_.loaded().value_or(ModelInfo{});
   storage::SettingMap message{{"think", toSetting(options.effort)}};
   for (const auto& [key, value] : overrides_) message[key] = value;
+  if (options.builtinFormat) message["builtin_template"] = int64_t(1);
   const QString answerId = toQt(answer);
   wishes_.insert(answerId, false);
   store_.call(
@@ -148,8 +151,9 @@ void ChatAdapter::generate(const Prepared& prepared, storage::MessageId answer) 
     answers_.remove(id);
     return;
   }
-  a->ticket = worker_.start(chatRequest(prepared.thread, answer, prepared.settings),
-                            [inbox = a->inbox](const StreamEvent& e) { inbox->put(e); });
+  ChatRequest request = chatRequest(prepared.thread, answer, prepared.settings);
+  a->ownTemplate = usesOwnTemplate(request);
+  a->ticket = worker_.start(std::move(request), [inbox = a->inbox](const StreamEvent& e) { inbox->put(e); });
   timer_.start();
 }
 
@@ -344,7 +348,8 @@ void ChatAdapter::handle(Answer& a, const AnswerInbox::Item& item) {
     stats.thinkMs = a.thoughtMsBefore + finished->thinkMs;
     seal(a, toState(finished->reason), name(finished->reason), stats, {});
   } else if (const auto* failed = std::get_if<Failed>(&item.event)) {
-    seal(a, storage::MessageState::failed, "error", {}, toQt(failed->error.what));
+    const bool refused = a.ownTemplate && isTemplateRefusal(failed->error);
+    seal(a, storage::MessageState::failed, refused ? kTemplateRefused : "error", {}, toQt(failed->error.what));
   }
 }
 
@@ -359,7 +364,10 @@ void ChatAdapter::seal(Answer& a, storage::MessageState state, const std::string
   for (ui::Part& p : final.parts) {
     if (p.kind == ui::PartKind::Think && p.durationMs == 0) p.durationMs = qint64(stats.thinkMs.value_or(0));
   }
-  if (!error.isEmpty()) final.parts.push_back({.kind = ui::PartKind::Error, .text = error});
+  if (!error.isEmpty()) {
+    final.parts.push_back({.kind = ui::PartKind::Error, .text = error, .templateRefused = reason == kTemplateRefused});
+  }
+  final.builtinFormat = a.shown.builtinFormat;
   final.createdMs = a.shown.createdMs;
   final.modelName = a.shown.modelName;
   final.version = a.shown.version;

@@ -59,6 +59,7 @@ ui::Message toUi(const storage::Message& m) {
         break;
       case storage::PartKind::error:
         part.kind = ui::PartKind::Error;
+        part.templateRefused = m.stopReason == kTemplateRefused;
         break;
       case storage::PartKind::text:
       case storage::PartKind::answer:
@@ -75,7 +76,11 @@ ui::Message toUi(const storage::Message& m) {
     out.parts.push_back(std::move(part));
   }
   if (!m.snapshot.empty()) {
-    if (auto snapshot = storage::snapshotFromJson(m.snapshot)) out.modelName = toQt(snapshot->modelName);
+    if (auto snapshot = storage::snapshotFromJson(m.snapshot)) {
+      out.modelName = toQt(snapshot->modelName);
+      const auto format = snapshot->settings.find("builtin_template");
+      out.builtinFormat = format != snapshot->settings.end() && format->second == storage::SettingValue(int64_t(1));
+    }
   }
   out.versions = std::max<int>(1, int(m.siblings.size()));
   for (size_t i = 0; i < m.siblings.size(); ++i) {

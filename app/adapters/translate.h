@@ -25,6 +25,7 @@ std::string toSetting(const ui::Effort& e);
 ui::Effort toEffort(const storage::SettingValue& value);
 
 // How an answer ended, as storage keeps it.
+inline constexpr const char* kTemplateRefused = "template";  // the reason why it failed
 storage::MessageState toState(StopReason reason);
 storage::AnswerStats toStats(const Finished& f);
 

@@ -5,6 +5,7 @@
 
 #include "app/cli/input.h"
 #include "app/cli/output.h"
+#include "engine/api/template_refusal.h"
 #include "engine/text/utf8_stream.h"
 
 namespace lemma::cli {
@@ -14,7 +15,7 @@ constexpr std::string_view kBuiltin = "builtin";
 
 // A template of the file that refuses the conversation, or never ends, need not be the end of it.
 Error withAdvice(Error error, bool ownTemplate) {
-  if (ownTemplate && (error.code == Err::templateError || error.code == Err::tooLarge)) {
+  if (ownTemplate && isTemplateRefusal(error)) {
     error.what += "; --template builtin speaks to the model in a format of Lemma's own";
   }
   return error;
@@ -93,7 +94,7 @@ std::string validUtf8(std::string_view text) {
 Answered answer(Engine& engine, ChatRequest request, const std::function<void(RequestId)>& started,
                 const Engine::Sink& event) {
   Answered result;
-  const bool ownTemplate = !request.raw && !request.builtinTemplate && request.templateOverride.empty();
+  const bool ownTemplate = usesOwnTemplate(request);
   const RequestId id = engine.start(std::move(request), [&](const StreamEvent& e) {
     if (const auto* delta = std::get_if<PartDelta>(&e)) {
       (delta->kind == PartKind::think ? result.think : result.answer) += delta->text;

@@ -59,6 +59,7 @@ void applySettings(ChatRequest& request, const storage::ResolvedSettings& s) {
   request.sampling.seed =
       seed >= 0 ? uint64_t(seed) : (uint64_t(std::random_device{}()) << 20) ^ std::random_device{}();
   request.maxAnswerTokens = int(integer(s, "max_tokens"));
+  request.builtinTemplate = integer(s, "builtin_template") == 1;
   if (const auto it = s.find("think"); it != s.end()) request.think = thinkBudget(it->second.value);
 }
 

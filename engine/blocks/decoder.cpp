@@ -41,7 +41,8 @@ class Decoder final : public ModelGraph {
                .postNorm = form.postNorms,
                .normEps = h.normEps} {}
 
-  Result<void> bind(WeightStore& weights) {
+  Result<void> bind(WeightStore& weights, int first, int count) {
+    first_ = first;
     LEMMA_TRY(ends, bindTokenEnds(weights, h_));
     LEMMA_TRY(frequencies, ropeFrequencies(h_.rope, weights, h_.context));
     LEMMA_TRY(windowed, ropeFrequencies(h_.windowRope.value_or(h_.rope), weights, h_.context));
@@ -50,7 +51,7 @@ class Decoder final : public ModelGraph {
     windowFrequencies_ = windowed;
     const DenseFfnForm ffn{
         .gate = form_.gate, .fused = form_.fused, .postNorm = form_.postNorms, .normEps = h_.normEps};
-    for (int i = 0; i < h_.layers; ++i) {
+    for (int i = first; i < first + count; ++i) {
       const std::string prefix = "blk." + std::to_string(i) + ".";
       LEMMA_TRY(attentionNorm, weights.require(prefix + "attn_norm.weight", {h_.embedding}));
       LEMMA_TRY(attention, bindGqa(weights, prefix, shape_));
@@ -75,7 +76,7 @@ class Decoder final : public ModelGraph {
     const TensorView x = g.residual(), normed = g.activation(h_.embedding);
     rmsNorm(g, x, l.attentionNorm, normed, h_.normEps);
     GqaShape shape = shape_;
-    const bool windowed = h_.hasWindow(index);
+    const bool windowed = h_.hasWindow(first_ + index);
     if (windowed) shape.window = h_.window;
     if (windowed && h_.windowRope) shape.ropeMagnitude = h_.windowRope->magnitude;
     gqa(g, l.attention, shape, index, windowed ? windowFrequencies_ : frequencies_, normed, x);
@@ -95,8 +96,16 @@ class Decoder final : public ModelGraph {
   const GqaShape shape_;
   TokenEnds ends_;
   TensorView frequencies_, windowFrequencies_;
+  int first_ = 0;  // the layer of the model that is layers_[0]
   std::vector<Layer> layers_;
 };
+
+Result<std::unique_ptr<ModelGraph>> bindLayers(const Hparams& h, const DecoderForm& form, WeightStore& weights,
+                                               int first, int count) {
+  auto decoder = std::make_unique<Decoder>(h, form);
+  LEMMA_CHECK(decoder->bind(weights, first, count));
+  return decoder;
+}
 
 Result<Hparams> readHparams(const ModelHeader& header, MetadataReader& r, RopeStyle style) {
   Hparams h = readDecoderHparams(r);
@@ -128,9 +137,11 @@ Result<Hparams> readExpertHparams(const ModelHeader& header, std::string_view pr
 }
 
 Result<std::unique_ptr<ModelGraph>> bindDecoder(const Hparams& h, const DecoderForm& form, WeightStore& weights) {
-  auto decoder = std::make_unique<Decoder>(h, form);
-  LEMMA_CHECK(decoder->bind(weights));
-  return decoder;
+  return bindLayers(h, form, weights, 0, h.layers);
+}
+
+Result<std::unique_ptr<ModelGraph>> bindLayerBehind(const Hparams& h, const DecoderForm& form, WeightStore& weights) {
+  return bindLayers(h, form, weights, h.layers, 1);
 }
 
 }  // namespace lemma

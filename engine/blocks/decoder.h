@@ -30,5 +30,7 @@ Result<Hparams> readDenseHparams(const ModelHeader& header, std::string_view pre
 Result<Hparams> readExpertHparams(const ModelHeader& header, std::string_view prefix, RopeStyle style, bool normalise);
 
 Result<std::unique_ptr<ModelGraph>> bindDecoder(const Hparams& h, const DecoderForm& form, WeightStore& weights);
+// The first layer behind those, for bindDraft().
+Result<std::unique_ptr<ModelGraph>> bindLayerBehind(const Hparams& h, const DecoderForm& form, WeightStore& weights);
 
 }  // namespace lemma

@@ -52,7 +52,8 @@ ExpertParams readExperts(MetadataReader& r, bool normalise) {
   namespace limit = hparam_limits;
   ExpertParams e;
   e.count = r.whole("expert_count", 1, limit::kExperts);
-  e.hidden = r.whole("expert_feed_forward_length", 1, limit::kWidth);
+  // Files older than the key are of models with experts in every layer.
+  e.hidden = r.wholeOrOutputs("expert_feed_forward_length", "blk.0.ffn_gate_exps.weight", limit::kWidth);
   RouteParams& route = e.route;
   route.topK = r.whole("expert_used_count", 1, std::max(1, e.count));
   route.groups = r.wholeOr("expert_group_count", 1, 0, limit::kExperts);

@@ -141,7 +141,8 @@ void ConfigTranslation::yarn(ConfigReader& r, double factor) {
                                                   : need("max_position_embeddings"));
   set("rope.scaling.yarn_beta_fast", GgufValue::of(r.real("beta_fast").value_or(32)));
   set("rope.scaling.yarn_beta_slow", GgufValue::of(r.real("beta_slow").value_or(1)));
-  unfitUnless(r.flag("truncate").value_or(true), "rope_scaling.truncate", "is false");
+  const bool wholeBounds = r.flag("truncate").value_or(true);
+  unfitUnless(wholeBounds == family_.wholeBounds, "rope_scaling.truncate", wholeBounds ? "is true" : "is false");
   const auto magnitudeOf = [&](double mscale) { return 1 + 0.1 * mscale * std::log(std::max(factor, 1.0)); };
   auto magnitude = r.real("attention_factor");
   const auto mscale = r.real("mscale"), allDims = r.real("mscale_all_dim");
@@ -178,6 +179,7 @@ void ConfigTranslation::quantization() {
   if (!object) return;
   ConfigReader q(object, "quantization_config.");
   const std::string method = q.text("quant_method").value_or("");
+  if (method == "mxfp4" && family_.pairedExperts) return config_.adopt(q.result());
   const auto block = q.wholes("weight_block_size");  // {outputs, inputs}
   constexpr uint64_t kMostBlock = 1 << 20;
   unfitUnless(method == "fp8", "quantization_config.quant_method", "is " + quotedName(method));

@@ -151,6 +151,20 @@ void phi3(ConfigTranslation& t) {
   if (const auto window = t.config().whole("sliding_window")) t.set("attention.sliding_window", *window);
 }
 
+// ---- models with a window in all but each n-th layer
+
+// Newer files list the kind of each layer: the first that sees everything ends the period.
+void windowPeriod(ConfigTranslation& t) {
+  const auto kinds = t.config().texts("layer_types");
+  if (kinds.empty()) return;
+  const auto period = uint64_t(std::ranges::find(kinds, "full_attention") - kinds.begin()) + 1;
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    t.unfitUnless(kinds[i] == ((i + 1) % period == 0 ? "full_attention" : "sliding_attention"), "layer_types",
+                  "has no period");
+  }
+  t.set("attention.sliding_window_pattern", period);
+}
+
 // ---- the text models of Gemma 3
 
 constexpr KeyRow kGemma3Keys[] = {
@@ -166,6 +180,12 @@ constexpr NameRow kGemma3Names[] = {
     {"post_feedforward_layernorm", "post_ffw_norm"},
 };
 
+// Published files leave out what is as in the model of 4B.
+constexpr std::string_view kGemma3Defaults = R"({"vocab_size": 262208, "hidden_size": 2304, "intermediate_size": 9216,
+  "num_hidden_layers": 26, "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256, "rms_norm_eps": 1e-6,
+  "max_position_embeddings": 131072, "rope_theta": 1000000.0, "rope_local_base_freq": 10000.0, "sliding_window": 4096,
+  "query_pre_attn_scalar": 256, "hidden_activation": "gelu_pytorch_tanh"})";
+
 void gemma3(ConfigTranslation& t) {
   const double scalar = t.config().real("query_pre_attn_scalar").value_or(256);
   t.unfitUnless(scalar > 0, "query_pre_attn_scalar", "is not above 0");
@@ -173,15 +193,36 @@ void gemma3(ConfigTranslation& t) {
   const std::string activation = t.config().text("hidden_activation").value_or("gelu_pytorch_tanh");
   t.unfitUnless(activation == "gelu_pytorch_tanh", "hidden_activation", "is " + quotedName(activation));
   t.unfitUnless(!t.config().has("attn_logit_softcapping"), "attn_logit_softcapping", "bounds scores");
-  // Newer files list the kind of each layer: the first that sees everything ends the period.
-  const auto kinds = t.config().texts("layer_types");
-  if (kinds.empty()) return;
-  const auto period = uint64_t(std::ranges::find(kinds, "full_attention") - kinds.begin()) + 1;
-  for (size_t i = 0; i < kinds.size(); ++i) {
-    t.unfitUnless(kinds[i] == ((i + 1) % period == 0 ? "full_attention" : "sliding_attention"), "layer_types",
-                  "has no period");
-  }
-  t.set("attention.sliding_window_pattern", period);
+  windowPeriod(t);
+}
+
+// ---- gpt-oss
+
+constexpr KeyRow kGptOssKeys[] = {
+    {"num_local_experts", "expert_count", Kind::whole, Need::required},
+    {"num_experts_per_tok", "expert_used_count", Kind::whole, Need::required},
+    {"intermediate_size", "expert_feed_forward_length", Kind::whole, Need::required},
+    {"sliding_window", "attention.sliding_window", Kind::whole, Need::required},
+};
+
+constexpr NameRow kGptOssNames[] = {
+    {"post_attention_layernorm", "post_attention_norm"},
+    {"self_attn.sinks", "attn_sinks.weight"},
+    {"mlp.router", "ffn_gate_inp"},
+    {"mlp.experts.gate_up_proj", "ffn_gate_up_exps.weight"},
+    {"mlp.experts.gate_up_proj_blocks", "ffn_gate_up_exps.blocks"},
+    {"mlp.experts.gate_up_proj_scales", "ffn_gate_up_exps.scales"},
+    {"mlp.experts.gate_up_proj_bias", "ffn_gate_up_exps.bias"},
+    {"mlp.experts.down_proj", "ffn_down_exps.weight"},
+    {"mlp.experts.down_proj_blocks", "ffn_down_exps.blocks"},
+    {"mlp.experts.down_proj_scales", "ffn_down_exps.scales"},
+    {"mlp.experts.down_proj_bias", "ffn_down_exps.bias"},
+};
+
+void gptOss(ConfigTranslation& t) {
+  t.set("attention.sliding_window_pattern", uint64_t(2));
+  windowPeriod(t);
+  t.unfitUnless(t.config().real("swiglu_limit").value_or(7) == 7, "swiglu_limit", "is not 7");
 }
 
 constexpr HfFamily kFamilies[] = {
@@ -207,7 +248,24 @@ constexpr HfFamily kFamilies[] = {
      .layer = kGemma3Names,
      .tied = true,
      .normsLessOne = true,
+     .defaults = kGemma3Defaults,
      .more = gemma3},
+    {.modelType = "gemma3",
+     .architecture = "gemma3",
+     .keys = kGemma3Keys,
+     .layer = kGemma3Names,
+     .tied = true,
+     .normsLessOne = true,
+     .seesToo = true,
+     .defaults = kGemma3Defaults,
+     .more = gemma3},
+    {.modelType = "gpt_oss",
+     .architecture = "gpt-oss",
+     .keys = kGptOssKeys,
+     .layer = kGptOssNames,
+     .pairedExperts = true,
+     .wholeBounds = false,
+     .more = gptOss},
     {.modelType = "deepseek_v2",
      .architecture = "deepseek2",
      .keys = kDeepseekKeys,

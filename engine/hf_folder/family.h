@@ -36,6 +36,10 @@ struct HfFamily {
   bool ownHeads = false;           // the widths of its heads are in `more`
   bool windowed = false;           // sliding_window counts without use_sliding_window
   bool normsLessOne = false;       // weights of norms are kept less one
+  bool pairedExperts = false;      // as paired_experts.h says
+  bool wholeBounds = true;         // YaRN ramps between whole numbers of dimensions
+  bool seesToo = false;            // the text model is a part: text_config, and tensors below language_model
+  std::string_view defaults = "{}";            // what config.json means by keys that it leaves out, as JSON
   void (*more)(ConfigTranslation&) = nullptr;  // what rows cannot say
 };
 

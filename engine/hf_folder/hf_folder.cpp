@@ -9,6 +9,7 @@
 #include "engine/hf_folder/checked_json.h"
 #include "engine/hf_folder/config_translation.h"
 #include "engine/hf_folder/family.h"
+#include "engine/hf_folder/paired_experts.h"
 #include "engine/model_file/content_id.h"
 #include "engine/model_file/mapped_file.h"
 #include "engine/safetensors/safetensors.h"
@@ -47,6 +48,10 @@ class Opening {
     LEMMA_CHECK(readTexts());
     LEMMA_CHECK(openShards());
     LEMMA_CHECK(nameTensors());
+    if (family_ && family_->pairedExperts) {
+      if (const auto apart = takePairedExpertsApart(model_.header.tensors); !apart)
+        return about(folder_, apart.error());
+    }
     for (auto& [name, numbers] : translated_.numbers) add(name, std::move(numbers));
     if (family_ && family_->normsLessOne) LEMMA_CHECK(addOneToNorms());
     ModelHeader& header = model_.header;
@@ -106,7 +111,17 @@ class Opening {
       set("general.architecture", GgufValue::of(std::string_view(*type)));
       return {};
     }
-    auto translated = ConfigTranslation(config, *family_).translate();
+    json text = json::parse(family_->defaults);
+    if (family_->seesToo) {
+      const json* part = reader.object("text_config");
+      if (!part) reader.missing("text_config");
+      if (const auto read = reader.result(); !read) return about(path("config.json"), read.error());
+      text.update(*part);
+      if (reader.has("quantization_config")) text["quantization_config"] = config["quantization_config"];
+    } else {
+      text.update(config);
+    }
+    auto translated = ConfigTranslation(text, *family_).translate();
     if (!translated) return about(path("config.json"), translated.error());
     translated_ = std::move(*translated);
     return {};
@@ -213,8 +228,24 @@ class Opening {
     return {};
   }
 
+  // Of a model that sees, too, what reads and writes text.
+  void keepTextModel() {
+    constexpr std::string_view kOlder = "language_model.", kNewer = "model.language_model.";
+    std::erase_if(model_.header.tensors, [&](ModelTensor& t) {
+      if (t.name.starts_with(kOlder)) {
+        t.name.erase(0, kOlder.size());
+      } else if (t.name.starts_with(kNewer)) {
+        t.name.replace(0, kNewer.size(), "model.");
+      } else {
+        return t.name != "lm_head.weight";
+      }
+      return false;
+    });
+  }
+
   Result<void> nameTensors() {
     if (!family_) return {};
+    if (family_->seesToo) keepTextModel();
     bool head = false;
     for (ModelTensor& t : model_.header.tensors) {
       if (t.name == "lm_head.weight") {

@@ -46,11 +46,18 @@ Result<TensorView> WeightStore::require(std::string_view name, std::initializer_
     return fail(Err::unsupported,
                 "the tensor " + quotedName(name) + " has the type " + which + ", which this build cannot compute with");
   }
-  LEMMA_TRY(buffer, bufferOf(*t));
-  TensorView view = contiguous(buffer, t->offset, t->type, {want[0], want[1], want[2], want[3]});
+  LEMMA_TRY(view, viewOf(*t));
   view.rank = int(shape.size());
-  if (t->type == Type::F8_E4M3 && file_.header.find(kWeightBlockSize)) {
-    LEMMA_TRY(scales, scalesOf(*t));
+  return view;
+}
+
+Result<TensorView> WeightStore::viewOf(const ModelTensor& t) const {
+  LEMMA_TRY(buffer, bufferOf(t));
+  TensorView view = contiguous(buffer, t.offset, t.type, {t.ne[0], t.ne[1], t.ne[2], t.ne[3]});
+  view.rank = t.rank;
+  if (t.nb[0] != 0) view.nb = t.nb;
+  if (t.type == Type::F4_E2M1 || (t.type == Type::F8_E4M3 && file_.header.find(kWeightBlockSize))) {
+    LEMMA_TRY(scales, scalesOf(t));
     view.scales = scales;
   }
   return view;
@@ -59,7 +66,8 @@ Result<TensorView> WeightStore::require(std::string_view name, std::initializer_
 Result<BufferRef> WeightStore::bufferOf(const ModelTensor& t) const {
   const ModelPart& part = file_.parts[t.part];
   // The parser held the table against the file's size; this holds it against what is mapped now.
-  if (t.offset > part.bytes.size() || t.bytes > part.bytes.size() - t.offset) {
+  const uint64_t span = spanOf(t);
+  if (t.offset > part.bytes.size() || span > part.bytes.size() - t.offset) {
     return fail(Err::truncated, "the tensor " + quotedName(t.name) + " goes beyond the end of the file");
   }
   // Views are not const; Space::mapped says that nobody may write here, and the pages enforce it.
@@ -68,19 +76,20 @@ Result<BufferRef> WeightStore::bufferOf(const ModelTensor& t) const {
                    .host = const_cast<std::byte*>(part.bytes.data())};
 }
 
-// NAME_scale_inv, of one number a block.
 Result<BlockScales> WeightStore::scalesOf(const ModelTensor& t) const {
+  if (t.type == Type::F4_E2M1) {
+    LEMMA_TRY(scales, scalesBeside(t, kScalesOfFourBits));
+    return scalesOfBlocks(t, *scales);
+  }
   const auto block = file_.header.find(kWeightBlockSize)->asI32Array();
   if (!block || block->size() != 2 || (*block)[0] < 1 || (*block)[1] < 1) {
     return fail(Err::badValue, "the key " + quotedName(kWeightBlockSize) + " is not two sizes");
   }
   const int32_t in = (*block)[0], out = (*block)[1];
-  const std::string name = t.name + "_scale_inv";
-  const ModelTensor* s = file_.header.tensor(name);
-  if (!s) return fail(Err::notFound, "the tensor " + quotedName(name) + " is missing");
+  LEMMA_TRY(s, scalesBeside(t, kScalesOfEightBits));
   const std::array<int64_t, 4> want{(t.ne[0] + in - 1) / in, (t.ne[1] + out - 1) / out, 1, 1};
   if (s->type != Type::F32 || s->ne != want || t.ne[2] != 1 || t.ne[3] != 1) {
-    return fail(Err::badValue, "the tensor " + quotedName(name) + " is not F32 of " + shapeText({want.data(), 2}) +
+    return fail(Err::badValue, "the tensor " + quotedName(s->name) + " is not F32 of " + shapeText({want.data(), 2}) +
                                    ", one for each block of " + shapeText(std::array<int64_t, 2>{in, out}));
   }
   LEMMA_TRY(buffer, bufferOf(*s));
@@ -88,11 +97,31 @@ Result<BlockScales> WeightStore::scalesOf(const ModelTensor& t) const {
     float scale;
     std::memcpy(&scale, buffer.host + s->offset + uint64_t(i) * sizeof(scale), sizeof(scale));
     if (!std::isfinite(scale)) {
-      return fail(Err::badValue, "the tensor " + quotedName(name) + " holds a scale that is not a finite number");
+      return fail(Err::badValue, "the tensor " + quotedName(s->name) + " holds a scale that is not a finite number");
     }
   }
   return BlockScales{
       .buf = buffer, .off = s->offset, .rowBytes = want[0] * int64_t(sizeof(float)), .in = in, .out = out};
+}
+
+Result<const ModelTensor*> WeightStore::scalesBeside(const ModelTensor& t, std::string_view ending) const {
+  const std::string name = t.name + std::string(ending);
+  const ModelTensor* scales = file_.header.tensor(name);
+  if (!scales) return fail(Err::notFound, "the tensor " + quotedName(name) + " is missing");
+  return scales;
+}
+
+// There are too many of them to look at each here.
+Result<BlockScales> WeightStore::scalesOfBlocks(const ModelTensor& t, const ModelTensor& scales) const {
+  constexpr int32_t kBlock = 32;
+  const std::array<int64_t, 4> want{t.ne[0] / kBlock, t.ne[1], t.ne[2], t.ne[3]};
+  if (t.ne[0] % kBlock != 0 || scales.type != Type::E8M0 || scales.ne != want) {
+    return fail(Err::badValue, "the tensor " + quotedName(scales.name) + " is not E8M0 of " +
+                                   shapeText({want.data(), size_t(t.rank)}) + ", one for each block of 32");
+  }
+  LEMMA_TRY(buffer, bufferOf(scales));
+  return BlockScales{
+      .type = Type::E8M0, .buf = buffer, .off = scales.offset, .rowBytes = scales.nb[1], .in = kBlock, .out = 1};
 }
 
 Result<TensorView> WeightStore::optional(std::string_view name, std::initializer_list<int64_t> shape) const {
@@ -125,7 +154,11 @@ Result<std::shared_ptr<const ExpertSet>> WeightStore::requireExperts(const std::
 WeightPlace WeightStore::placeOf(const TensorView& weight) const {
   for (const ModelTensor& t : file_.header.tensors) {
     if (file_.parts[t.part].bytes.data() != weight.buf.host) continue;
-    if (weight.off < t.offset || weight.off - t.offset >= t.bytes) continue;
+    if (weight.off < t.offset || weight.off - t.offset >= spanOf(t)) continue;
+    if (t.nb[0] != 0) {  // others lie between its rows
+      if ((weight.off - t.offset) % uint64_t(t.nb[2]) != 0) continue;
+      return {t.name, int64_t(weight.off - t.offset) / t.nb[2], t.ne[2]};
+    }
     if (const auto expert = expertTensor(t.name)) {
       int64_t count = 1;
       while (file_.header.tensor(expert->all + "." + std::to_string(count) + ".weight")) ++count;
@@ -143,14 +176,18 @@ std::string_view WeightStore::notFinite(uint64_t most) const {
   for (const ModelTensor& t : file_.header.tensors) {
     const TypeInfo* type = typeInfo(t.type);
     if (!type || !type->decode) continue;
-    const auto bytes = file_.parts[t.part].bytes;
-    if (t.offset > bytes.size() || t.bytes > bytes.size() - t.offset || t.bytes > most) return {};
+    const auto view = viewOf(t);
+    if (!view) continue;
+    if (t.bytes > most) return {};
     most -= t.bytes;
-    const int64_t count = t.ne[0] * t.ne[1] * t.ne[2] * t.ne[3];
-    for (int64_t i = 0; i < count; i += kPiece) {
-      const int64_t n = std::min(kPiece, count - i);
-      type->decode(bytes.data() + t.offset + uint64_t(i / type->block * type->blockBytes), values.data(), n);
-      if (!std::all_of(values.begin(), values.begin() + n, [](float x) { return std::isfinite(x); })) return t.name;
+    const int64_t rows = t.ne[1] * t.ne[2] * t.ne[3];
+    for (int64_t r = 0; r < rows; ++r) {
+      const TensorView matrix = planeOf(*view, r / t.ne[1]);
+      for (int64_t i = 0; i < t.ne[0]; i += kPiece) {
+        const int64_t n = std::min(kPiece, t.ne[0] - i);
+        decodeRow(matrix, r % t.ne[1], i, n, values.data());
+        if (!std::all_of(values.begin(), values.begin() + n, [](float x) { return std::isfinite(x); })) return t.name;
+      }
     }
   }
   return {};

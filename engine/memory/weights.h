@@ -38,7 +38,7 @@ class WeightStore {
 
   // The tensor of that name; `shape` in GGUF's order, {in, out} for a matrix. Errors name the tensor: notFound where it
   // is absent, badValue where its shape is another, unsupported where this build cannot compute with its type. Weights
-  // in 8-bit floats come with their scales, which may lie in another file of the model.
+  // in floats of 8 and 4 bits come with their scales, which may lie in another file of the model.
   Result<TensorView> require(std::string_view name, std::initializer_list<int64_t> shape) const;
   // The same, but an empty view where the file has none.
   Result<TensorView> optional(std::string_view name, std::initializer_list<int64_t> shape) const;
@@ -59,7 +59,10 @@ class WeightStore {
 
  private:
   Result<BufferRef> bufferOf(const ModelTensor& t) const;
+  Result<TensorView> viewOf(const ModelTensor& t) const;
   Result<BlockScales> scalesOf(const ModelTensor& t) const;
+  Result<BlockScales> scalesOfBlocks(const ModelTensor& t, const ModelTensor& scales) const;
+  Result<const ModelTensor*> scalesBeside(const ModelTensor& t, std::string_view ending) const;
 
   const ModelFile& file_;
   std::deque<std::vector<float>> constants_;

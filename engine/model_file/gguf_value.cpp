@@ -131,6 +131,9 @@ GgufValue GgufValue::of(std::span<const int32_t> values) {
 GgufValue GgufValue::of(std::span<const float> values) {
   return made(GgufType::array, GgufType::f32, values.size(), std::as_bytes(values));
 }
+GgufValue GgufValue::of(std::span<const uint8_t> values) {
+  return made(GgufType::array, GgufType::u8, values.size(), std::as_bytes(values));
+}
 GgufValue GgufValue::of(std::span<const std::string> texts) {
   std::string all;
   for (const std::string& text : texts) {

@@ -92,6 +92,7 @@ class GgufValue {
   static GgufValue of(std::span<const int64_t> values);
   static GgufValue of(std::span<const int32_t> values);
   static GgufValue of(std::span<const float> values);
+  static GgufValue of(std::span<const uint8_t> values);
   static GgufValue of(std::span<const std::string> texts);
 
   GgufType type() const { return type_; }

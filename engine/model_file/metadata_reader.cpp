@@ -35,6 +35,17 @@ int MetadataReader::wholeOr(std::string_view key, int fallback, int least, int m
   return fallback;
 }
 
+int MetadataReader::wholeOrOutputs(std::string_view key, std::string_view tensor, int most) {
+  const ModelTensor* t = has(key) ? nullptr : header_.tensor(tensor);
+  if (!t) return whole(key, 1, most);
+  if (t->ne[1] >= 1 && t->ne[1] <= most) return int(t->ne[1]);
+  if (status_) {
+    status_ = fail(Err::tooLarge, "the tensor " + quotedName(tensor) + " has " + std::to_string(t->ne[1]) +
+                                      " outputs, more than the " + std::to_string(most) + " allowed");
+  }
+  return 1;
+}
+
 float MetadataReader::real(std::string_view key, double least, double most) {
   const auto value = header_.f64(prefix_ + std::string(key));
   if (!value) {

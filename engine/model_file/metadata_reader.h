@@ -19,6 +19,8 @@ class MetadataReader {
   // Whole numbers within [least, most]; an error names the key and both ends.
   int whole(std::string_view key, int least, int most);
   int wholeOr(std::string_view key, int fallback, int least, int most);
+  // As whole(key, 1, most); where the key is absent, the outputs of that tensor, if there is one.
+  int wholeOrOutputs(std::string_view key, std::string_view tensor, int most);
   // Finite numbers within [least, most].
   float real(std::string_view key, double least, double most);
   float realOr(std::string_view key, double fallback, double least, double most);

@@ -65,6 +65,14 @@ Result<void> ModelHeader::indexTensors() {
   return {};
 }
 
+uint64_t spanOf(const ModelTensor& t) {
+  if (t.nb[0] == 0) return t.bytes;
+  const int64_t block = typeInfo(t.type)->block;
+  int64_t span = typeInfo(t.type)->blockBytes + (t.ne[0] / block - 1) * t.nb[0];
+  for (size_t i = 1; i < 4; ++i) span += (t.ne[i] - 1) * t.nb[i];
+  return uint64_t(span);
+}
+
 const GgufValue* ModelHeader::find(std::string_view key) const {
   const auto at = findSorted(kvByName_, key, [&](uint32_t i) { return std::string_view(kv[i].first); });
   return at ? &kv[*at].second : nullptr;

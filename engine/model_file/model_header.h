@@ -22,8 +22,12 @@ struct ModelTensor {
   std::array<int64_t, 4> ne{1, 1, 1, 1};  // ne[0] runs fastest
   uint32_t part = 0;                      // which of ModelFile::parts it lies in
   uint64_t offset = 0;                    // from the start of its part, any byte
-  uint64_t bytes = 0;
+  uint64_t bytes = 0;                     // of its elements
+  std::array<int64_t, 4> nb{};            // as TensorView's; all 0 where its elements lie one after another
 };
+
+// Bytes from the tensor's first to its last.
+uint64_t spanOf(const ModelTensor& tensor);
 
 struct ModelHeader {
   std::vector<std::pair<std::string, GgufValue>> kv;  // in the file's order, keys unique
@@ -52,6 +56,11 @@ struct ModelHeader {
 
 // Sizes {inputs, outputs} of the blocks that share a scale (BlockScales), of models stored in 8-bit floats. Not GGUF's.
 inline constexpr std::string_view kWeightBlockSize = "lemma.weight_block_size";
+
+// What follows a tensor's name in that of its scales: of 8-bit floats, and of 4-bit ones (MXFP4 of folders), where one
+// scale is for 32 inputs of an output.
+inline constexpr std::string_view kScalesOfEightBits = "_scale_inv";
+inline constexpr std::string_view kScalesOfFourBits = "_scales";
 
 // A name from a file made fit for a sentence: at most 64 bytes, printable ASCII, in quotation marks.
 std::string quotedName(std::string_view name);

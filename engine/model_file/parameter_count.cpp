@@ -8,7 +8,8 @@ ParameterCount countParameters(const ModelHeader& header) {
   ParameterCount count;
   uint64_t routed = 0;
   for (const ModelTensor& tensor : header.tensors) {
-    if (tensor.name.ends_with(".weight_scale_inv")) continue;  // a form of storing, nothing learnt
+    // A form of storing, nothing learnt.
+    if (tensor.name.ends_with(kScalesOfEightBits) || tensor.name.ends_with(kScalesOfFourBits)) continue;
     // Each product fits (the parser checked it); a sum of many could only wrap for tensors that overlap in the file.
     uint64_t elements = 1;
     for (const int64_t ne : tensor.ne) elements *= uint64_t(ne);

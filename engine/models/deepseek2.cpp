@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/blocks/draft.h"
 #include "engine/blocks/latent_attention.h"
 #include "engine/blocks/moe_ffn.h"
 #include "engine/blocks/norm.h"
@@ -56,10 +57,8 @@ struct Layer {
   MoeFfnWeights moe;
 };
 
-std::string prefixOf(int index) { return "blk." + std::to_string(index) + "."; }
-
 Result<Layer> bindLayer(WeightStore& weights, const Hparams& h, int index) {
-  const std::string prefix = prefixOf(index);
+  const std::string prefix = "blk." + std::to_string(index) + ".";
   Layer l;
   LEMMA_TRY(attentionNorm, weights.require(prefix + "attn_norm.weight", {h.embedding}));
   LEMMA_TRY(attention, bindLatentAttention(weights, prefix, h));
@@ -94,13 +93,13 @@ class DeepSeek2 final : public ModelGraph {
  public:
   explicit DeepSeek2(const Hparams& h) : h_(h) {}
 
-  Result<void> bind(WeightStore& weights) {
+  Result<void> bind(WeightStore& weights, int first, int count) {
     LEMMA_TRY(ends, bindTokenEnds(weights, h_));
     LEMMA_TRY(frequencies, ropeFrequencies(h_.rope, weights, h_.context));
     ends_ = ends;
     frequencies_ = frequencies;
-    for (int i = 0; i < h_.layers; ++i) {
-      LEMMA_TRY(layer, bindLayer(weights, h_, i));
+    for (int i = 0; i < count; ++i) {
+      LEMMA_TRY(layer, bindLayer(weights, h_, first + i));
       layers_.push_back(std::move(layer));
     }
     return {};
@@ -119,62 +118,24 @@ class DeepSeek2 final : public ModelGraph {
   std::vector<Layer> layers_;
 };
 
-// Multi-token prediction (DeepSeek-V3, arXiv:2412.19437, section 2.2): the embedding of the next token and the model's
-// own view of this one, both normalised, become the input of one more layer, whose head guesses the token after next.
-class Draft final : public ModelGraph {
- public:
-  explicit Draft(const Hparams& h) : h_(h) {}
-
-  Result<void> bind(WeightStore& weights) {
-    const std::string prefix = prefixOf(h_.layers) + "nextn.";
-    LEMMA_TRY(main, bindTokenEnds(weights, h_));
-    LEMMA_TRY(table, weights.optional(prefix + "embed_tokens.weight", {h_.embedding, h_.vocabulary}));
-    LEMMA_TRY(output, weights.optional(prefix + "shared_head_head.weight", {h_.embedding, h_.vocabulary}));
-    LEMMA_TRY(norm, weights.require(prefix + "shared_head_norm.weight", {h_.embedding}));
-    LEMMA_TRY(tokenNorm, weights.require(prefix + "enorm.weight", {h_.embedding}));
-    LEMMA_TRY(hiddenNorm, weights.require(prefix + "hnorm.weight", {h_.embedding}));
-    LEMMA_TRY(join, bindLinear(weights, prefix + "eh_proj", int64_t(2) * h_.embedding, h_.embedding));
-    LEMMA_TRY(frequencies, ropeFrequencies(h_.rope, weights, h_.context));
-    LEMMA_TRY(layer, bindLayer(weights, h_, h_.layers));
-    // Files may leave out the two that it shares with the model.
-    ends_ = {table.empty() ? main.tokens : table, norm, output.empty() ? main.output : Linear{output, {}}};
-    tokenNorm_ = tokenNorm;
-    hiddenNorm_ = hiddenNorm;
-    join_ = join;
-    frequencies_ = frequencies;
-    layer_ = std::move(layer);
-    return {};
-  }
-
-  void embed(GraphBuilder& g) const override {
-    const TensorView both = g.activation(int64_t(2) * h_.embedding);
-    const TensorView token = columns(both, 0, h_.embedding), hidden = columns(both, h_.embedding, h_.embedding);
-    g.add({.kind = OpKind::embed, .in = {g.weight(ends_.tokens)}, .out = {token}, .p = {.scale = h_.embeddingScale}});
-    rmsNorm(g, token, tokenNorm_, token, h_.normEps);
-    rmsNorm(g, g.residual(), hiddenNorm_, hidden, h_.normEps);
-    linear(g, join_, both, g.residual());
-  }
-  void layer(GraphBuilder& g, int) const override { decoderLayer(g, layer_, h_, 0, frequencies_); }
-  void head(GraphBuilder& g) const override { headLogits(g, ends_, h_); }
-
- private:
-  const Hparams h_;  // of the whole model
-  TokenEnds ends_;
-  TensorView tokenNorm_, hiddenNorm_, frequencies_;
-  Linear join_;  // {2 embedding, embedding}
-  Layer layer_;
-};
-
-template <class Graph>
-Result<std::unique_ptr<ModelGraph>> bind(const Hparams& h, WeightStore& weights) {
-  auto model = std::make_unique<Graph>(h);
-  LEMMA_CHECK(model->bind(weights));
+Result<std::unique_ptr<ModelGraph>> bindLayers(const Hparams& h, WeightStore& weights, int first, int count) {
+  auto model = std::make_unique<DeepSeek2>(h);
+  LEMMA_CHECK(model->bind(weights, first, count));
   return model;
+}
+
+Result<std::unique_ptr<ModelGraph>> bind(const Hparams& h, WeightStore& weights) {
+  return bindLayers(h, weights, 0, h.layers);
+}
+
+Result<std::unique_ptr<ModelGraph>> bindDraftLayer(const Hparams& h, WeightStore& weights) {
+  LEMMA_TRY(layer, bindLayers(h, weights, h.layers, 1));
+  return bindDraft(h, weights, std::move(layer));
 }
 
 }  // namespace
 
 extern const ModelArch kArch_deepseek2{
-    .ggufName = "deepseek2", .readHparams = readHparams, .bind = bind<DeepSeek2>, .bindDraft = bind<Draft>};
+    .ggufName = "deepseek2", .readHparams = readHparams, .bind = bind, .bindDraft = bindDraftLayer};
 
 }  // namespace lemma

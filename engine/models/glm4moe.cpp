@@ -1,9 +1,10 @@
 // The architecture `glm4moe`: GLM-4.5, 4.6 and Air. A decoder with rotary positions in halves of a part of each head;
-// the first layers are dense, the others have experts chosen by sigmoid and bias beside a shared one. Layers at the end
-// guess the token after the next and are left out. The larger models normalise each head of q and k.
+// the first layers are dense, the others have experts chosen by sigmoid and bias beside a shared one. The first
+// of the layers at the end guesses the token after the next. The larger models normalise each head of q and k.
 #include <string>
 
 #include "engine/blocks/decoder.h"
+#include "engine/blocks/draft.h"
 #include "engine/models/model_arch.h"
 
 namespace lemma {
@@ -24,13 +25,23 @@ Result<Hparams> readHparams(const ModelHeader& header) {
   return h;
 }
 
-Result<std::unique_ptr<ModelGraph>> bind(const Hparams& h, WeightStore& weights) {
+DecoderForm formOf(const WeightStore& weights) {
   const bool headNorm = weights.header().tensor("blk.0.attn_q_norm.weight") != nullptr;
-  return bindDecoder(h, {.headNorm = headNorm, .ffnNorm = "post_attention_norm"}, weights);
+  return {.headNorm = headNorm, .ffnNorm = "post_attention_norm"};
+}
+
+Result<std::unique_ptr<ModelGraph>> bind(const Hparams& h, WeightStore& weights) {
+  return bindDecoder(h, formOf(weights), weights);
+}
+
+Result<std::unique_ptr<ModelGraph>> bindDraftLayer(const Hparams& h, WeightStore& weights) {
+  LEMMA_TRY(layer, bindLayerBehind(h, formOf(weights), weights));
+  return bindDraft(h, weights, std::move(layer));
 }
 
 }  // namespace
 
-extern const ModelArch kArch_glm4moe{.ggufName = "glm4moe", .readHparams = readHparams, .bind = bind};
+extern const ModelArch kArch_glm4moe{
+    .ggufName = "glm4moe", .readHparams = readHparams, .bind = bind, .bindDraft = bindDraftLayer};
 
 }  // namespace lemma

@@ -9,7 +9,8 @@ namespace {
 Result<Hparams> readHparams(const ModelHeader& header) {
   LEMMA_TRY(h, readExpertHparams(header, "qwen2moe", RopeStyle::halfSplit, false));
   MetadataReader r(header, "qwen2moe");
-  h.experts->sharedHidden = r.whole("expert_shared_feed_forward_length", 1, hparam_limits::kWidth);
+  h.experts->sharedHidden =
+      r.wholeOrOutputs("expert_shared_feed_forward_length", "blk.0.ffn_gate_shexp.weight", hparam_limits::kWidth);
   h.experts->sharedGate = true;
   LEMMA_CHECK(r.result());
   return h;

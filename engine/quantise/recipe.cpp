@@ -193,7 +193,7 @@ Result<std::vector<Type>> chooseTypes(const ModelHeader& header, const Recipe& r
   std::vector<Type> out;
   for (const ModelTensor& t : header.tensors) {
     const auto rule = std::ranges::find_if(rules, [&](const TypeRule& r) { return matchesPattern(r.pattern, t.name); });
-    if (t.rank < 2) {
+    if (t.rank < 2 || t.name.ends_with(".bias")) {
       out.push_back(isFloat(t.type) ? Type::F32 : t.type);
     } else if (rule != rules.end() && typeInfo(t.type)->decode) {
       out.push_back(fitting(rule->type, t.ne[0]));

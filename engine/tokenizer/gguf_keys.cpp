@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <unordered_map>
 
 #include "engine/model_file/model_header.h"
@@ -14,7 +15,8 @@
 namespace lemma {
 namespace {
 
-using Keys = std::vector<std::pair<std::string, GgufValue>>;
+using Key = std::pair<std::string, GgufValue>;
+using Keys = std::vector<Key>;
 
 // One name of each kind of pre-tokenizer, those of the models that people run first.
 constexpr const char* kPretokenizers[] = {"llama-bpe",  "qwen2",  "deepseek-v3", "deepseek-llm", "deepseek-coder",
@@ -48,6 +50,7 @@ class Writer {
     LEMMA_TRY(steps, readTokenizerSteps(document_.tree));
     const nlohmann::json& model = *member(document_.tree, "model");
     const bool byteFallback = steps.byteFallback || flagOf(model, "byte_fallback", false);
+    if (!document_.scores.empty()) return writeUnigram(rows, steps, byteFallback);
     if (!document_.hasMerges || (!steps.byteLevel && !byteFallback)) {
       return fail(Err::unsupported, "tokenizer.json: the tokenizer is of a kind that is not written to GGUF");
     }
@@ -57,20 +60,49 @@ class Writer {
       set("model", GgufValue::of(std::string_view("gpt2")));
       addMerges();
       for (const char* name : kPretokenizers) {
-        if (readsTheSame(name)) return std::move(keys_);
+        if (readsTheSame({preOf(name)}, {kProbe})) return std::move(keys_);
       }
       return fail(Err::unsupported, "tokenizer.json: GGUF has no name for the pre_tokenizer");
     }
     set("model", GgufValue::of(std::string_view("llama")));
     set("add_space_prefix", GgufValue::of(steps.dropsFirstSpace));
     addScores();
-    if (readsTheSame("default")) return std::move(keys_);
+    if (readsTheSame({preOf("default")}, {kProbe})) return std::move(keys_);
     return fail(Err::unsupported, "tokenizer.json: the tokenizer is not one that GGUF calls \"llama\"");
   }
 
  private:
-  void set(std::string_view key, GgufValue value) {
-    keys_.emplace_back("tokenizer.ggml." + std::string(key), std::move(value));
+  static Key keyOf(std::string_view key, GgufValue value) {
+    return {"tokenizer.ggml." + std::string(key), std::move(value)};
+  }
+  static Key preOf(std::string_view name) { return keyOf("pre", GgufValue::of(name)); }
+  void set(std::string_view key, GgufValue value) { keys_.push_back(keyOf(key, std::move(value))); }
+
+  Result<Keys> writeUnigram(int64_t rows, const TokenizerSteps& steps, bool byteFallback) {
+    document_.ids.resize(document_.tokens.size());
+    std::iota(document_.ids.begin(), document_.ids.end(), int64_t(0));
+    addTokens(rows, byteFallback);
+    addSpecial();
+    set("model", GgufValue::of(std::string_view("t5")));
+    std::vector<float> scores(texts_.size());
+    std::ranges::copy(document_.scores, scores.begin());
+    set("scores", GgufValue::of(std::span<const float>(scores)));
+    if (!steps.charsMap.empty()) {
+      const auto* bytes = reinterpret_cast<const uint8_t*>(steps.charsMap.data());
+      set("precompiled_charsmap", GgufValue::of(std::span(bytes, steps.charsMap.size())));
+    }
+    const std::string front = "  " + std::string(kProbe);
+    std::string_view noEnd = front;
+    noEnd.remove_suffix(noEnd.size() - noEnd.find_last_not_of(' ') - 1);
+    for (const bool dropsExtra : {false, true}) {
+      for (const bool prefix : {true, false}) {
+        const Keys tail = {preOf("default"), keyOf("add_space_prefix", GgufValue::of(prefix)),
+                           keyOf("remove_extra_whitespaces", GgufValue::of(dropsExtra))};
+        const std::string_view whole = dropsExtra ? noEnd : front;
+        if (readsTheSame(tail, {whole.substr(2), whole})) return std::move(keys_);
+      }
+    }
+    return fail(Err::unsupported, "tokenizer.json: the tokenizer is not one that GGUF calls \"t5\"");
   }
 
   void addTokens(int64_t rows, bool byteTokens) {
@@ -135,19 +167,23 @@ class Writer {
     set("scores", GgufValue::of(std::span<const float>(scores)));
   }
 
-  // Whether the keys with that pre-tokenizer make a tokenizer that reads as the folder's; they stay with it then.
-  bool readsTheSame(const char* pre) {
-    set("pre", GgufValue::of(std::string_view(pre)));
+  // Whether the keys with those make a tokenizer that reads the texts as the folder's; they stay with it then.
+  bool readsTheSame(const Keys& tail, std::initializer_list<std::string_view> texts) {
+    const size_t before = keys_.size();
+    keys_.insert(keys_.end(), tail.begin(), tail.end());
     ModelHeader header;
     header.kv = keys_;
     if (header.indexKeys()) {
       const auto written = Tokenizer::fromGguf(header);
-      if (written && (*written)->encode(kProbe, true) == tokenizer_->encode(kProbe, true)) {
+      const auto same = [&](std::string_view text) {
+        return (*written)->encode(text, true) == tokenizer_->encode(text, true);
+      };
+      if (written && std::ranges::all_of(texts, same)) {
         addEnds(**written);
         return true;
       }
     }
-    keys_.pop_back();
+    keys_.erase(keys_.begin() + ptrdiff_t(before), keys_.end());
     return false;
   }
 

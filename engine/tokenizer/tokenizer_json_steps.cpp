@@ -78,7 +78,8 @@ Result<Pattern> patternOf(const json& step, std::string_view part) {
 
 // --- normalizer
 
-Result<void> addNormalizer(const json& step, std::vector<std::unique_ptr<NormalizerStep>>& out) {
+Result<void> addNormalizer(const json& step, TokenizerSteps& steps) {
+  auto& out = steps.normalizer;
   const std::string type = textOf(step, "type");
   if (type == "Replace") {
     LEMMA_TRY(pattern, patternOf(step, "normalizer"));
@@ -98,11 +99,12 @@ Result<void> addNormalizer(const json& step, std::vector<std::unique_ptr<Normali
   } else if (type == "StripAccents") {
     out.push_back(withoutMarks());
   } else if (type == "Precompiled") {
-    const auto bytes = decodeBase64(textOf(step, "precompiled_charsmap"));
+    auto bytes = decodeBase64(textOf(step, "precompiled_charsmap"));
     if (!bytes) return fail(Err::badValue, in("normalizer") + "has a precompiled_charsmap that is no base64");
     if (bytes->empty()) return {};
     LEMMA_TRY(map, CharsMap::parse("tokenizer.json: precompiled_charsmap", *bytes));
     out.push_back(mapGraphemes(std::move(map)));
+    steps.charsMap = std::move(*bytes);
   } else {
     return unknownType("normalizer", type);
   }
@@ -266,7 +268,7 @@ TokenKind TokenizerSteps::decodePiece(std::string_view text, std::string& out) c
 Result<TokenizerSteps> readTokenizerSteps(const json& tree) {
   TokenizerSteps out;
   LEMMA_TRY(normalizer, flatSteps(tree, "normalizer", "normalizers"));
-  for (const json* step : normalizer) LEMMA_CHECK(addNormalizer(*step, out.normalizer));
+  for (const json* step : normalizer) LEMMA_CHECK(addNormalizer(*step, out));
   LEMMA_TRY(splitter, flatSteps(tree, "pre_tokenizer", "pretokenizers"));
   for (const json* step : splitter) LEMMA_CHECK(addSplitter(*step, step == splitter.back(), out));
   LEMMA_TRY(decoder, flatSteps(tree, "decoder", "decoders"));

@@ -21,6 +21,7 @@ struct TokenizerSteps {
   bool byteFallback = false;                                  // tokens like <0x0A> stand for bytes
   bool dropsFirstSpace = false;                               // of decoded text
   std::vector<std::pair<std::string, std::string>> replaced;  // in a token's text, when it is decoded
+  std::string charsMap;       // of a step Precompiled, as SentencePiece writes it; empty = none
   std::string before, after;  // special tokens that the post-processor puts around a text; empty = none
 
   // What a token of the vocabulary stands for, appended to out.

@@ -28,10 +28,11 @@ struct BufferRef {
   std::byte* host = nullptr;  // null for Space::device
 };
 
-// Scales of a weight matrix {in, out} that lie beside it, one F32 for a block of so many inputs and outputs (DeepSeek's
-// FP8 has 128 x 128): element (i, o) is its decoded value times the scale at column i / in of row o / out. The last
-// blocks may be ragged. Any byte of any file.
+// Scales of a weight matrix {in, out} that lie beside it, one for a block of so many inputs and outputs (DeepSeek's FP8
+// has 128 x 128, MXFP4 of folders 32 x 1): element (i, o) is its decoded value times the scale at column i / in of row
+// o / out. The last blocks may be ragged. Any byte of any file.
 struct BlockScales {
+  Type type = Type::F32;  // or E8M0
   BufferRef buf;
   uint64_t off = 0;
   int64_t rowBytes = 0;     // between neighbouring rows of scales
@@ -42,7 +43,9 @@ struct BlockScales {
 };
 
 // ne[0] runs fastest (GGUF order): a weight matrix is {in, out}, activations are {features, rows}.
-// nb[0] = bytes of one block (of one element for plain types), nb[i] = bytes between neighbours along i.
+// nb[0] = bytes of one block (of one element for plain types), nb[i] = bytes between neighbours along i. Experts'
+// weights and biases of plain types may have more than an element between neighbours in a row: folders keep some
+// transposed.
 struct TensorView {
   BufferRef buf;
   uint64_t off = 0;

@@ -48,6 +48,8 @@ enum class Type : uint32_t {
   // Types that GGUF does not define, under numbers that it cannot use: no GGUF file may hold them.
   F8_E4M3 = 0x1'0000,
   U8 = 0x1'0001,
+  F4_E2M1 = 0x1'0002,
+  E8M0 = 0x1'0003,
 };
 
 // Whether a GGUF file may name the type.

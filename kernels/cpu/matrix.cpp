@@ -6,7 +6,7 @@ namespace {
 constexpr int64_t kDecodedRows = 4;  // weight rows decoded together for a mat-vec
 
 BlockFactors factorsOf(const Matrix& m, int64_t row) {
-  const BlockScales& s = m.scales;
+  const BlockScales& s = m.view.scales;
   if (s.empty()) return {};
   return {.values = s.buf.host + s.off, .rowBytes = s.rowBytes, .in = s.in, .out = s.out, .firstRow = s.firstRow + row};
 }
@@ -20,25 +20,25 @@ const FormatKernels* formatOf(const KernelTable& kernels, Type type) {
   return nullptr;
 }
 
-// Only 8-bit floats have factors, and vectors must not reach over the end of a block of them.
+// Only 8-bit floats have factors, and vectors must not reach over the end of a block of them. Kernels read elements
+// that lie side by side.
 const FormatKernels* kernelsFor(const KernelTable& kernels, const TensorView& weight) {
-  const bool factors = weight.type == Type::F8_E4M3 && weight.scales.in % kPanel == 0;
+  if (weight.nb[0] != typeInfo(weight.type)->blockBytes) return nullptr;
+  const bool factors =
+      weight.type == Type::F8_E4M3 && weight.scales.type == Type::F32 && weight.scales.in % kPanel == 0;
   return weight.scales.empty() || factors ? formatOf(kernels, weight.type) : nullptr;
 }
 
 Matrix matrixOf(const TensorView& view, const KernelTable& kernels, bool asFloats) {
-  const TypeInfo& type = *typeInfo(view.type);
   Matrix m{.data = view.data(),
            .rowBytes = uint64_t(view.nb[1]),
            .k = view.ne[0],
            .n = view.ne[1],
            .format = kernelsFor(kernels, view),
-           .blockValues = type.block,
-           .blockBytes = type.blockBytes,
-           .scales = view.scales};
+           .view = view};
   if (!m.format || (asFloats && m.format->bytes)) {
     m.format = formatOf(kernels, Type::F32);
-    m.decode = type.decode;
+    m.decode = true;
   }
   return m;
 }
@@ -62,7 +62,7 @@ void multiplyFew(const Matrix& m, int64_t n0, int64_t n, MatVecArgs a, float* de
   a.rowBytes = uint64_t(m.k) * 4;
   for (int64_t i = 0; i < n; i += kDecodedRows, a.out += kDecodedRows) {
     a.n = std::min(kDecodedRows, n - i);
-    for (int64_t j = 0; j < a.n; ++j) m.decodeRow(n0 + i + j, 0, m.k, decoded + j * m.k);
+    for (int64_t j = 0; j < a.n; ++j) decodeRow(m.view, n0 + i + j, 0, m.k, decoded + j * m.k);
     m.format->matVec(a);
   }
 }
@@ -76,7 +76,7 @@ void unpackPanel(const Matrix& m, int64_t n0, int n, int64_t k0, int64_t segment
               .panel = panel,
               .factors = factorsOf(m, n0)};
   if (m.decode) {
-    for (int i = 0; i < n; ++i) m.decodeRow(n0 + i, k0, segment, decoded + i * segment);
+    for (int i = 0; i < n; ++i) decodeRow(m.view, n0 + i, k0, segment, decoded + i * segment);
     a.weights = reinterpret_cast<const std::byte*>(decoded);
     a.rowBytes = uint64_t(segment) * 4;
     a.k0 = 0;

@@ -18,15 +18,8 @@ struct Matrix {
   uint64_t rowBytes = 0;
   int64_t k = 0, n = 0;
   const FormatKernels* format = nullptr;  // F32's where rows are decoded first
-  void (*decode)(const std::byte*, float*, int64_t) = nullptr;
-  int64_t blockValues = 1, blockBytes = 1;
-  BlockScales scales;
-
-  // Values [from, from + count) of a row where `decode` is set, whole blocks.
-  void decodeRow(int64_t row, int64_t from, int64_t count, float* out) const {
-    decode(data + row * int64_t(rowBytes) + from / blockValues * blockBytes, out, count);
-    if (!scales.empty()) applyScales(scales, row, from, count, out);
-  }
+  bool decode = false;                    // whether they are, by decodeRow()
+  TensorView view;
 };
 
 const FormatKernels* formatOf(const KernelTable& kernels, Type type);  // null = the format has no kernels

@@ -60,7 +60,7 @@ ProductPhase::Scratch ProductPhase::scratch(Worker& worker) const {
   bool decodes = false;
   for (const Product& p : products) {
     panel = std::max({panel, panelBytes(p.weight), kMatVecScratch});
-    decodes |= p.weight.decode != nullptr;
+    decodes |= p.weight.decode;
   }
   s.acts = take(input.bytes.layout.stride * kFewRows);
   s.row = reinterpret_cast<float*>(take(roundUp(k, 32) * 4));

@@ -186,11 +186,11 @@ class ProgramBuilder {
   // ---- weights as floats
   const float* floats(const TensorView& v) {
     if (v.empty()) return nullptr;
-    if (v.type == Type::F32 && reinterpret_cast<uintptr_t>(v.data()) % 4 == 0) {
+    if (v.type == Type::F32 && v.nb[0] == 4 && reinterpret_cast<uintptr_t>(v.data()) % 4 == 0) {
       return reinterpret_cast<const float*>(v.data());
     }
     program_->decoded.push_back(std::make_unique<float[]>(size_t(v.ne[0])));
-    typeInfo(v.type)->decode(v.data(), program_->decoded.back().get(), v.ne[0]);
+    decodeRow(v, 0, 0, v.ne[0], program_->decoded.back().get());
     return program_->decoded.back().get();
   }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "app/core/model_name.h"
+#include "engine/api/template_refusal.h"
 
 namespace lemma::app {
 namespace {
@@ -55,6 +56,28 @@ TEST(ChatRequest, anAnswerThatHoldsTextGoesOnFromIt) {
   EXPECT_EQ(r.continueThink, "Hm.");
   EXPECT_EQ(r.continueAnswer, "Fir");
   EXPECT_EQ(r.turns.size(), 1u);
+}
+
+TEST(ChatRequest, theBuiltinFormatIsASetting) {
+  Thread t;
+  t.add(Role::user, {{.kind = PartKind::text, .text = "One?"}});
+  const auto answer = t.add(Role::assistant, {});
+  EXPECT_FALSE(chatRequest(t.thread, answer, defaults()).builtinTemplate);
+  storage::SettingLayers layers;
+  layers.message = {{"builtin_template", int64_t{1}}};
+  const ChatRequest r = chatRequest(t.thread, answer, storage::resolve(layers));
+  EXPECT_TRUE(r.builtinTemplate);
+  EXPECT_FALSE(usesOwnTemplate(r));
+  EXPECT_FALSE(parseSetting("builtin_template=2"));
+}
+
+TEST(ChatRequest, aTemplateThatRefusesIsNoOtherFailure) {
+  EXPECT_TRUE(isTemplateRefusal({Err::templateError, "No."}));
+  EXPECT_TRUE(isTemplateRefusal({Err::tooLarge, "It never ends."}));
+  EXPECT_FALSE(isTemplateRefusal({Err::outOfMemory, "Full."}));
+  EXPECT_TRUE(usesOwnTemplate({}));
+  EXPECT_FALSE(usesOwnTemplate({.raw = true}));
+  EXPECT_FALSE(usesOwnTemplate({.templateOverride = "{{ x }}"}));
 }
 
 TEST(ChatRequest, settingsReachTheSampler) {

@@ -2,11 +2,11 @@
 #include "app/core/engine_worker.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <condition_variable>
 #include <future>
 
+#include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
 
 namespace lemma::app {
@@ -61,7 +61,7 @@ class EngineWorkerTest : public testing::Test {
     return loaded.get_future().get();
   }
   void loadTiny() {
-    const std::string path = testing::TempDir() + "lemma-worker-" + std::to_string(::getpid()) + ".gguf";
+    const std::string path = folder / "model.gguf";
     ASSERT_TRUE(writeTinyModel(path, {.context = 4096}));
     const auto r = load(path);
     ASSERT_TRUE(r) << r.error().what;
@@ -74,6 +74,7 @@ class EngineWorkerTest : public testing::Test {
     r.think.kind = ThinkBudget::Kind::off;
     return r;
   }
+  const test::TemporaryFolder folder;
   EngineWorker worker;
 };
 
@@ -130,7 +131,7 @@ TEST_F(EngineWorkerTest, itEndsInMidAnswerAndTheSinkHearsOfIt) {
   Heard heard;
   {
     EngineWorker own;
-    const std::string path = testing::TempDir() + "lemma-worker-end-" + std::to_string(::getpid()) + ".gguf";
+    const std::string path = folder / "model.gguf";
     ASSERT_TRUE(writeTinyModel(path, {.context = 4096}));
     LoadOptions options;
     options.path = path;

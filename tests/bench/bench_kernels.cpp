@@ -153,7 +153,7 @@ int formats(Backend& backend, const std::string& which, int64_t k, int64_t n, in
   std::printf("|---|---|---|---|---|---|\n");
   FormatBench bench(backend, k, n, rows, span);
   for (const TypeInfo& type : typeTable()) {
-    if (type.decode && (which == "all" || which == type.name)) bench.report(type, rounds);
+    if (standsAlone(type) && (which == "all" || which == type.name)) bench.report(type, rounds);
   }
   return 0;
 }

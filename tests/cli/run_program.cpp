@@ -16,6 +16,7 @@
 #include <sstream>
 
 #include "app/cli/options.h"
+#include "tests/support/temporary_folder.h"
 
 namespace lemma::cli {
 namespace {
@@ -95,12 +96,8 @@ std::string smolModel() {
 }
 
 std::string temporaryPath(const std::string& name) {
-  static const struct Folder {
-    std::filesystem::path path = testing::TempDir() + "lemma-cli-" + std::to_string(getpid());
-    Folder() { std::filesystem::create_directories(path); }
-    ~Folder() { std::filesystem::remove_all(path); }
-  } kFolder;
-  return (kFolder.path / name).string();
+  static const test::TemporaryFolder kFolder;
+  return kFolder / name;
 }
 
 std::string temporaryFile(const std::string& name, const std::string& content) {

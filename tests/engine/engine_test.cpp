@@ -9,6 +9,7 @@
 
 #include "engine/model.h"
 #include "engine/tokenizer/tokenizer.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
 
 namespace lemma {
@@ -43,7 +44,7 @@ struct Answer {
 class EngineTest : public testing::Test {
  protected:
   std::string path(const TinyModelOptions& options = {}) {
-    const std::string p = testing::TempDir() + "lemma-engine-" + std::to_string(::getpid()) + ".gguf";
+    const std::string p = folder_ / "model.gguf";
     EXPECT_TRUE(writeTinyModel(p, options));
     return p;
   }
@@ -71,6 +72,8 @@ class EngineTest : public testing::Test {
     }
     return a;
   }
+
+  const test::TemporaryFolder folder_;
 };
 
 TEST_F(EngineTest, anAnswerStreamsAndTheSameSeedGivesTheSameWords) {

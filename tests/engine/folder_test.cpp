@@ -1,11 +1,11 @@
 // A Hugging Face folder beside a GGUF file of the same weights: it reads, speaks and ends as that does. Greedy answers
 // of both on the reference backend (class: reference, tokens equal).
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "engine/api/engine.h"
 #include "engine/model.h"
 #include "engine/tokenizer/tokenizer.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_folder.h"
 
 namespace lemma {
@@ -15,14 +15,7 @@ using test::TinyFolder;
 
 class FolderTest : public testing::Test {
  protected:
-  std::filesystem::path temporary(const std::string& name) {
-    const auto path = std::filesystem::path(testing::TempDir()) / ("lemma-" + std::to_string(::getpid()) + "-" + name);
-    made_.push_back(path);
-    return path;
-  }
-  ~FolderTest() override {
-    for (const auto& path : made_) std::filesystem::remove_all(path);
-  }
+  std::filesystem::path temporary(const std::string& name) { return folder_ / name; }
   std::string written(const TinyFolder& folder) {
     const auto path = temporary("folder");
     EXPECT_TRUE(folder.write(path));
@@ -64,7 +57,7 @@ class FolderTest : public testing::Test {
   }
 
  private:
-  std::vector<std::filesystem::path> made_;
+  const test::TemporaryFolder folder_;
 };
 
 TEST_F(FolderTest, answersAsTheGgufFileOfItsWeights) {

@@ -2,7 +2,6 @@
 #include "engine/gguf/gguf.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
@@ -13,6 +12,7 @@
 #include "engine/model_file/checked.h"
 #include "engine/model_file/content_id.h"
 #include "tests/support/gguf_writer.h"
+#include "tests/support/temporary_folder.h"
 
 namespace lemma {
 namespace {
@@ -231,37 +231,21 @@ TEST(Checked, arithmetic) {
   EXPECT_EQ(checkedAlignUp(64, 32), 64u);
 }
 
-class Folder {
- public:
-  Folder() : path_(std::filesystem::temp_directory_path() / ("lemma-gguf-" + std::to_string(::getpid()))) {
-    std::filesystem::create_directories(path_);
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  std::string file(const char* name) const { return path_ / name; }
-  std::string path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 TEST(GgufFile, opensAndNamesThePathInErrors) {
-  const Folder folder;
-  ASSERT_TRUE(GgufWriter().u32("x", 5).write(folder.file("good.gguf")));
-  const auto good = openGguf(folder.file("good.gguf"));
+  const test::TemporaryFolder folder;
+  ASSERT_TRUE(GgufWriter().u32("x", 5).write(folder / "good.gguf"));
+  const auto good = openGguf(folder / "good.gguf");
   ASSERT_TRUE(good) << good.error().what;
   EXPECT_EQ(*good->header.u64("x"), 5u);
 
-  const auto missing = openGguf(folder.file("missing.gguf"));
+  const auto missing = openGguf(folder / "missing.gguf");
   EXPECT_EQ(missing.error().code, Err::notFound);
   EXPECT_NE(missing.error().what.find("missing.gguf"), std::string::npos);
-  EXPECT_EQ(openGguf(folder.path()).error().code, Err::unreadable);
-  std::ofstream(folder.file("empty.gguf"));
-  EXPECT_EQ(openGguf(folder.file("empty.gguf")).error().code, Err::truncated);
-  std::ofstream(folder.file("text.gguf")) << "a letter to someone";
-  const auto text = openGguf(folder.file("text.gguf"));
+  EXPECT_EQ(openGguf(folder.path().string()).error().code, Err::unreadable);
+  std::ofstream empty(folder / "empty.gguf");
+  EXPECT_EQ(openGguf(folder / "empty.gguf").error().code, Err::truncated);
+  std::ofstream(folder / "text.gguf") << "a letter to someone";
+  const auto text = openGguf(folder / "text.gguf");
   EXPECT_EQ(text.error().code, Err::badMagic);
   EXPECT_NE(text.error().what.find("text.gguf: "), std::string::npos);
 }

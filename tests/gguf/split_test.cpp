@@ -1,11 +1,11 @@
 // Models in several GGUF files, as the gguf package splits them (tests/goldens/make_split_gguf.py). Class: bitwise.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
 
 #include "engine/model_file/model_file.h"
+#include "tests/support/temporary_folder.h"
 
 namespace lemma {
 namespace {
@@ -16,18 +16,15 @@ const fs::path kFolder = fs::path(LEMMA_TESTS_DIR) / "goldens/split";
 
 class Split : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("lemma-split-" + std::to_string(getpid()));
-    fs::copy(kFolder, folder_, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  void SetUp() override { fs::copy(kFolder, folder_, fs::copy_options::recursive); }
   std::string part(int i) const { return (folder_ / ("parts-0000" + std::to_string(i) + "-of-00003.gguf")).string(); }
   static std::string refusal(const std::string& path) {
     const auto file = openModel(path);
     return file ? "" : file.error().what;
   }
 
-  fs::path folder_;
+  const test::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 TEST_F(Split, theFirstFileOpensAll) {

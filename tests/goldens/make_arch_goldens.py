@@ -4,19 +4,24 @@
 A model is a list of tensors under GGUF's names, whose numbers come from a counter hashed by splitmix64, so that a test
 makes the very same file without storing its weights (tests/model/counted_model.h). transformers runs it in float32 with
 eager attention. golden.json: metadata, tensors, prompts (ids, positions of the rows in logits.npy, the context to load
-the model with), greedy tokens, config.json and names of the same model as a folder of transformers, and `mutations`: by how much a wrong feature would change those logits at most.
+the model with), greedy tokens, config.json and names of the same model as a folder of transformers (`experts_crc32`: checks of what
+gpt-oss's experts are there; `multimodal`: gemma3 inside a model that also sees), and `mutations`: by how much a wrong feature would change those logits at most.
 Needs torch, transformers, numpy and gguf. Usage: make_arch_goldens.py [--gguf FOLDER] [NAME ...]
 --gguf also writes the models as GGUF files, with gguf's own writer, for other programs to read.
 """
 import argparse
 import json
 import math
+import tempfile
+import zlib
 from pathlib import Path
 
 import gguf
 import numpy as np
+import safetensors
 import torch
 import transformers
+from transformers.integrations.mxfp4 import convert_moe_packed_tensors
 
 OUT = Path(__file__).resolve().parent / "models"
 VOCABULARY = 512
@@ -242,6 +247,28 @@ class Gemma3(Spec):
             hidden_activation="gelu_pytorch_tanh", pad_token_id=0, tie_word_embeddings=True)
         return transformers.Gemma3TextConfig(**{**values, **changes})
 
+    def name_for_folder(self):
+        """Beside it the same text model in one that also sees, which answers text with the same logits."""
+        vision = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2, image_size=28,
+                      patch_size=14)
+        config = transformers.Gemma3Config(text_config=self.config().to_dict(), vision_config=vision, mm_tokens_per_image=4)
+        config._attn_implementation = "eager"
+        model = transformers.Gemma3ForConditionalGeneration(config).float().eval()
+        model.load_state_dict({k.replace("model.", "model.language_model.", 1): v for k, v in self.state().items()},
+                              strict=False)
+        assert np.abs(rows(model, prompts()) - rows(self.model(), prompts())).max() < 1e-5
+        with tempfile.TemporaryDirectory() as folder:
+            model.save_pretrained(folder)
+            config = json.loads(Path(folder, "config.json").read_text())
+            with safetensors.safe_open(Path(folder, "model.safetensors"), "pt") as f:
+                shapes = {k: f.get_slice(k).get_shape() for k in f.keys()}
+        text = [k for k in shapes if "language_model" in k]
+        return {**super().name_for_folder(), "multimodal": {
+            "config": config, "text": sorted(text),
+            "others": {k: shape for k, shape in shapes.items() if k not in text},
+            "defaults": {k: v for k, v in transformers.Gemma3TextConfig().to_dict().items()
+                         if isinstance(v, (int, float)) and k in config["text_config"]}}}
+
     def mutations(self):
         yield "no_window", self.model(self.config(sliding_window=4096))
         yield "silu", self.model(self.config(hidden_activation="silu"))
@@ -444,7 +471,7 @@ class GptOss(Spec):
                     t.add(f"{b}ffn_{name}_exps.weight", [*ne, self.count], scale)
                 t.add(f"{b}ffn_{name}_exps.bias", [ne[1], self.count], 1.0)
 
-    def state(self):
+    def experts(self):
         """Gate and up lie in one parameter, in turns, and experts' matrices the other way round."""
         out = {}
         for i in range(self.layers):
@@ -456,7 +483,31 @@ class GptOss(Spec):
             out[prefix + "gate_up_proj_bias"] = np.stack([bias["gate"], bias["up"]], 2).reshape(self.count, -1)
             out[prefix + "down_proj"] = part["down"].transpose(0, 2, 1)
             out[prefix + "down_proj_bias"] = bias["down"]
-        return {**super().state(), **{k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in out.items()}}
+        return {k: np.ascontiguousarray(v) for k, v in out.items()}
+
+    def packed(self):
+        """The same as published folders have them, checked with transformers' own unpacking."""
+        out = {}
+        for name, value in self.experts().items():
+            if not self.mxfp4 or name.endswith("_bias"):
+                out[name] = value
+                continue
+            _, _, i, *_ = name.split(".")
+            rows = {k: self.tensors.stored[f"blk.{i}.ffn_{k}_exps.weight"] for k in ("gate", "up", "down")}
+            if name.endswith("gate_up_proj"):
+                rows = np.stack([rows["gate"], rows["up"]], 2).reshape(self.count, 2 * self.hidden, -1, 17)
+            else:
+                rows = rows["down"].reshape(self.count, self.d, -1, 17)
+            levels = np.concatenate([rows[..., 1:] & 15, rows[..., 1:] >> 4], -1)
+            blocks, scales = levels[..., 0::2] | levels[..., 1::2] << 4, rows[..., 0]
+            unpacked = convert_moe_packed_tensors(torch.from_numpy(blocks), torch.from_numpy(scales.copy()),
+                                                  dtype=torch.float32)
+            assert torch.equal(unpacked, torch.from_numpy(value))
+            out[name + "_blocks"], out[name + "_scales"] = blocks, scales
+        return out
+
+    def state(self):
+        return {**super().state(), **{k: torch.from_numpy(v) for k, v in self.experts().items()}}
 
     def parameter(self, name, tensor):
         if "_exps" in name:
@@ -496,7 +547,13 @@ class GptOss(Spec):
 
 
     def name_for_folder(self):
-        return {}  # its experts lie in another order there
+        out = super().name_for_folder()
+        if self.mxfp4:
+            out["config"]["quantization_config"] = {
+                "quant_method": "mxfp4",
+                "modules_to_not_convert": ["model.layers.*.self_attn", "model.layers.*.mlp.router",
+                                           "model.embed_tokens", "lm_head"]}
+        return {**out, "experts_crc32": {k: zlib.crc32(v.tobytes()) for k, v in self.packed().items()}}
 
 
 class GptOssMxfp4(GptOss):

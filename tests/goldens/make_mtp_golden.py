@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Writes tests/goldens/models/deepseek2-mtp/{golden.json,logits.npy}: what a layer for multi-token prediction guesses.
+"""Writes tests/goldens/models/{deepseek2,glm4moe}-mtp/{golden.json,logits.npy}: what a layer for multi-token prediction
+guesses.
 
-A small random model of DeepSeek V3's shape with such a layer, made as in make_arch_goldens.py. transformers runs the
+Small random models of the shapes of DeepSeek V3 and GLM-4.5 with such a layer, made as in make_arch_goldens.py. transformers runs the
 model and the decoder layer inside the module, in float32; it leaves the module out, so what is around that layer is
 written here from what is published:
 - DeepSeek-V3 report (arXiv 2412.19437), section 2.2: from the main model's representation of token i and the embedding
@@ -9,10 +10,12 @@ written here from what is published:
 - Which half comes first, as the published weights want it, is said by SGLang (srt/models/deepseek_nextn.py) and vLLM
   (models/deepseek_mtp.py) alike: eh_proj(concat(enorm(embedding), hnorm(hidden))). The report writes the other order.
 - The hidden state is the one behind the main model's final norm: both programs feed what the model gives to its head.
+- GLM-4.5's module is the same around a layer of its own kind (vLLM, models/glm4_moe_mtp.py, and SGLang,
+  srt/models/glm4_moe_nextn.py).
 - vLLM also sets the embedding at position 0 to zero; neither the report nor SGLang does, and neither does this.
 With --folder, a folder as DeepSeek's checkpoints are (FP8 with block scales) and NAME of the result: only positions and
 logits are written, for a test that reads that folder.
-Needs torch, transformers, safetensors, numpy and gguf. Usage: make_mtp_golden.py [--folder FOLDER NAME]
+Needs torch, transformers, safetensors, numpy and gguf. Usage: make_mtp_golden.py [NAME ...] [--folder FOLDER NAME]
 """
 import argparse
 import json
@@ -23,8 +26,9 @@ import torch
 import transformers
 from safetensors import safe_open
 from transformers.models.deepseek_v3.modeling_deepseek_v3 import DeepseekV3DecoderLayer, DeepseekV3RMSNorm
+from transformers.models.glm4_moe.modeling_glm4_moe import Glm4MoeDecoderLayer, Glm4MoeRMSNorm
 
-from make_arch_goldens import CLEAR, LAYER, OUT, VOCABULARY, Spec, compact, experts, prompts, renamed
+from make_arch_goldens import CLEAR, LAYER, OUT, VOCABULARY, Glm4Moe, Spec, compact, experts, prompts, renamed
 
 POSITIONS = {
     "short": [0, 3, 5],
@@ -40,6 +44,7 @@ MODULE = {"eh_proj": "eh_proj", "enorm": "enorm", "hnorm": "hnorm", "shared_head
 
 class DeepSeek(Spec):
     arch, model_class = "deepseek2", transformers.DeepseekV3ForCausalLM
+    layer_class, norm_class = DeepseekV3DecoderLayer, DeepseekV3RMSNorm
     d, layers, heads, q_rank, rank, rope, nope, v = 64, 2, 4, 48, 32, 16, 16, 16
     count, used, groups, kept, hidden, dense = 8, 2, 4, 2, 32, 96
 
@@ -99,6 +104,9 @@ class DeepSeek(Spec):
             return [(f"model.layers.{index}.{MODULE[name.split('.')[3]]}.weight", tensor)]
         return [(renamed(name, {**LAYER, **DECODER}), tensor)]
 
+    def name_for_folder(self):
+        return {}  # keys and values are one matrix there; see --folder
+
     def config(self):
         return transformers.DeepseekV3Config(
             vocab_size=VOCABULARY, hidden_size=self.d, intermediate_size=self.dense, num_hidden_layers=self.layers,
@@ -110,22 +118,49 @@ class DeepSeek(Spec):
             tie_word_embeddings=False)
 
 
-class Predictor:
-    """The main model and the module behind it; `state` has both, under the names of DeepSeek's checkpoints."""
+class Glm(Glm4Moe):
+    layer_class, norm_class = Glm4MoeDecoderLayer, Glm4MoeRMSNorm
 
-    def __init__(self, config, state):
+    def __init__(self):
+        super().__init__()
+        b = f"blk.{self.layers}.nextn."
+        self.tensors.add(f"{b}embed_tokens.weight", [self.d, VOCABULARY], 1.0)
+        self.tensors.add(f"{b}shared_head_head.weight", [self.d, VOCABULARY], 0.6)
+
+    def parameter(self, name, tensor):
+        if ".nextn." in name:
+            return [(f"model.layers.{self.layers}.{MODULE[name.split('.')[3]]}.weight", tensor)]
+        own = f"blk.{self.layers}."
+        if not name.startswith(own):
+            return super().parameter(name, tensor)
+        named = super().parameter(name.replace(own, "blk.1."), tensor)  # a layer of the same kind
+        return [(hf.replace("layers.1.", f"layers.{self.layers}."), x) for hf, x in named]
+
+    def name_for_folder(self):
+        out = super().name_for_folder()
+        out["config"]["num_nextn_predict_layers"] = 1  # transformers does not know it
+        return out
+
+
+SPECS = {"deepseek2-mtp": DeepSeek, "glm4moe-mtp": Glm}
+
+
+class Predictor:
+    """The main model and the module behind it; `state` has both, under the names of checkpoints."""
+
+    def __init__(self, kind, config, state):
         config._attn_implementation = "eager"
         own = f"model.layers.{config.num_hidden_layers}."
         self.module = {k[len(own):]: v for k, v in state.items() if k.startswith(own)}
-        self.main = transformers.DeepseekV3ForCausalLM(config).float().eval()
+        self.main = kind.model_class(config).float().eval()
         self.main.load_state_dict({k: v for k, v in state.items() if not k.startswith(own)})
-        self.layer = DeepseekV3DecoderLayer(config, config.num_hidden_layers).float().eval()
+        self.layer = kind.layer_class(config, config.num_hidden_layers).float().eval()
         outside = tuple(MODULE.values())
         self.layer.load_state_dict({k: v for k, v in self.module.items() if not k.startswith(outside)})
-        self.eps = config.rms_norm_eps
+        self.eps, self.norm_class = config.rms_norm_eps, kind.norm_class
 
     def norm(self, x, weight):
-        norm = DeepseekV3RMSNorm(x.shape[-1], self.eps)
+        norm = self.norm_class(x.shape[-1], self.eps)
         norm.weight.data = weight
         return norm(x)
 
@@ -188,18 +223,24 @@ def checkpoint(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", nargs=2, metavar=("FOLDER", "NAME"))
+    parser.add_argument("names", nargs="*", default=list(SPECS))
     args = parser.parse_args()
-    ids, golden = prompts(), {}
     if args.folder:
-        name = args.folder[1]
-        predictor = Predictor(*checkpoint(Path(args.folder[0])))
-    else:
-        name, spec = "deepseek2-mtp", DeepSeek()
-        predictor = Predictor(spec.config(), spec.state())
-        golden = {"architecture": spec.arch, "metadata": spec.metadata, "tensors": spec.tensors.listed}
+        make(args.folder[1], Predictor(DeepSeek, *checkpoint(Path(args.folder[0]))), {}, shared=False)
+        return
+    for name in args.names:
+        spec = SPECS[name]()
+        make(name, Predictor(spec, spec.config(), spec.state()),
+             {"architecture": spec.arch, "metadata": spec.metadata, **spec.name_for_folder(),
+              "tensors": spec.tensors.listed})
+
+
+
+def make(name, predictor, golden, shared=True):
+    ids = prompts()
     logits = rows(predictor, ids)
     changes = {m: float(np.abs(rows(predictor, ids, m) - logits).max())
-               for m in MUTATIONS if not args.folder or m not in SHARED}
+               for m in MUTATIONS if shared or m not in SHARED}
     assert min(changes.values()) > CLEAR, changes
     golden |= {
         "reference": f"transformers {transformers.__version__}, torch {torch.__version__}, eager, float32, CPU",

@@ -39,12 +39,14 @@ constexpr int kRows[] = {1, 2, 7, 8, 9, 33};
 std::vector<const TypeInfo*> weightTypes() {
   std::vector<const TypeInfo*> types;
   for (const TypeInfo& t : typeTable()) {
-    if (t.decode) types.push_back(&t);
+    if (standsAlone(t)) types.push_back(&t);
   }
   return types;
 }
 
-bool isFloat(Type t) { return t == Type::F32 || t == Type::F16 || t == Type::BF16 || t == Type::F8_E4M3; }
+bool isFloat(Type t) {
+  return t == Type::F32 || t == Type::F16 || t == Type::BF16 || t == Type::F8_E4M3 || t == Type::F4_E2M1;
+}
 
 TensorView viewOf(Type type, std::initializer_list<int64_t> ne) { return contiguous(BufferRef{}, 0, type, ne); }
 
@@ -72,6 +74,18 @@ class CaseMaker {
     c_.tensors[size_t(scales)].shift = 3;
     CaseTensor& t = c_.tensors[size_t(weight)];
     t.scales = scales, t.scaleIn = in, t.scaleOut = out;
+  }
+
+  // Powers of two beside a matrix of 4-bit floats, one a block of 32.
+  void scaleBlocks(int weight) {
+    const auto ne = c_.tensors[size_t(weight)].shape.ne;
+    CaseTensor scales{.shape = viewOf(Type::E8M0, {ne[0] / 32, ne[1] * ne[2]}), .weight = true, .shift = 3};
+    scales.bytes.resize(size_t(ne[0] / 32 * ne[1] * ne[2]));
+    for (std::byte& b : scales.bytes) b = std::byte(119 + numbers_.below(4));
+    const int at = add(std::move(scales));
+    CaseTensor& t = c_.tensors[size_t(weight)];
+    t.scales = at, t.scaleIn = 32, t.scaleOut = 1;
+    for (std::byte& b : t.bytes) b = std::byte(numbers_.bits() >> 11);
   }
 
   // {width, rows}; `gap` floats lie between rows that a backend must step over.
@@ -134,6 +148,7 @@ class CaseMaker {
     const TypeInfo& type = *typeInfo(t.shape.type);
     const int64_t n = t.shape.ne[0] * t.shape.ne[1] * t.shape.ne[2] * t.shape.ne[3];
     t.bytes.resize(size_t(n / type.block * type.blockBytes));
+    if (type.type == Type::F4_E2M1) return;  // with its scales
     if (!drawsBlocks(type)) {
       std::vector<float> values(static_cast<size_t>(n));
       for (float& x : values) x = numbers_.normal() * spread;
@@ -250,6 +265,7 @@ void matMulCase(Cases& cases, const TypeInfo& type, int64_t k, int64_t n, int ro
   c.in[1] = m.weight(type.type, {k, n}, 1 / std::sqrt(float(k)));
   c.tensors.back().shift = x.shift;
   if (x.scaleIn) m.scale(c.in[1], x.scaleIn, x.scaleOut);
+  if (type.type == Type::F4_E2M1) m.scaleBlocks(c.in[1]);
   if (x.bias) c.in[2] = m.weight(Type::F32, {n});
   c.out[0] = m.rows(n, rows, x.gap);
   if (x.residual) c.in[3] = x.inPlace ? c.out[0] : m.rows(n, rows, x.gap);
@@ -272,6 +288,7 @@ void matMulCases(Cases& cases) {
     matMulCase(cases, *typeInfo(Type::F8_E4M3), 330, 150, rows, {.scaleIn = 128, .scaleOut = 128});
     matMulCase(cases, *typeInfo(Type::F8_E4M3), 2400, 41, rows, {.residual = true, .scaleIn = 32, .scaleOut = 3});
     matMulCase(cases, *typeInfo(Type::F8_E4M3), 90, 33, rows, {.scaleIn = 20, .scaleOut = 16});
+    matMulCase(cases, *typeInfo(Type::F4_E2M1), 2400, 41, rows, {.residual = true, .shift = 1});
   }
   for (const TypeInfo* type : weightTypes()) {
     for (int rows : kRows) {
@@ -466,8 +483,9 @@ CaseMaker& moeFfnCase(Cases& cases, Type gate, Type up, Type down, int64_t d, in
   c.experts = {m.weight(gate, {d, hidden, experts}, 1 / std::sqrt(float(d))),
                m.weight(up, {d, hidden, experts}, 1 / std::sqrt(float(d))),
                m.weight(down, {hidden, d, experts}, 1 / std::sqrt(float(hidden)))};
-  if (scaleIn) {
-    for (int matrices : c.experts) m.scale(matrices, scaleIn, scaleIn / 2);
+  for (int matrices : c.experts) {
+    if (scaleIn) m.scale(matrices, scaleIn, scaleIn / 2);
+    if (gate == Type::F4_E2M1) m.scaleBlocks(matrices);
   }
   c.out[0] = m.rows(d, rows);
   if (residual) c.in[3] = inPlace ? c.out[0] : m.rows(d, rows);
@@ -478,6 +496,18 @@ CaseMaker& moeFfnCase(Cases& cases, Type gate, Type up, Type down, int64_t d, in
   return m;
 }
 
+// Experts stored inputs by outputs, of types with kernels for the usual order.
+void turnedExpertCase(Cases& cases, int rows) {
+  CaseMaker& m = moeFfnCase(cases, Type::BF16, Type::F32, Type::F16, 72, 90, 5, 2, rows, true, true);
+  m.c().name += " turned";
+  for (int matrices : m.c().experts) {
+    TensorView& v = m.c().tensors[size_t(matrices)].shape;
+    v = viewOf(v.type, {v.ne[1], v.ne[0], v.ne[2]});
+    std::swap(v.ne[0], v.ne[1]);
+    std::swap(v.nb[0], v.nb[1]);
+  }
+}
+
 void moeFfnCases(Cases& cases) {
   const auto add = [&](auto... what) { moeFfnCase(cases, what...); };
   for (int rows : kRows) {
@@ -486,6 +516,8 @@ void moeFfnCases(Cases& cases) {
     add(Type::Q8_0, Type::Q8_0, Type::Q8_0, 96, 64, 8, 2, rows, true, true);
     add(Type::Q4_0, Type::Q4_0, Type::F32, 64, 96, 4, 4, rows, true, false);
     add(Type::F8_E4M3, Type::F8_E4M3, Type::F8_E4M3, 96, 70, 5, 2, rows, true, true, 64);
+    add(Type::F4_E2M1, Type::F4_E2M1, Type::F4_E2M1, 96, 64, 5, 2, rows, true, true);
+    turnedExpertCase(cases, rows);
   }
   for (int rows : {1, 9}) {
     add(Type::Q8_0, Type::F32, Type::Q4_1, 64, 96, 4, 2, rows, true, true);       // gate and up want different inputs

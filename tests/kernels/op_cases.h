@@ -18,7 +18,7 @@ inline constexpr double kEightBit = 1.5e-2;  // may round activations (or q) to 
 inline constexpr double kRounding = 1e-3;    // encodes to 8 bits: a tie may fall the other way
 
 struct CaseTensor {
-  TensorView shape;              // contiguous, without a buffer; rows may be apart (nb[1])
+  TensorView shape;              // without a buffer; rows may be apart (nb[1]), or ne[0] and ne[1] turned
   std::vector<std::byte> bytes;  // what it holds before the run
   bool weight = false;           // goes through Backend::prepare
   uint64_t shift = 0;            // bytes before it in its buffer: files hold weights at any byte

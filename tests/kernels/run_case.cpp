@@ -75,8 +75,12 @@ Result<std::vector<float>> runOn(Backend& backend, const OpCase& c, const Cancel
     const CaseTensor& t = c.tensors[i];
     if (t.scales < 0) continue;
     const TensorView& scales = views[size_t(t.scales)];
-    views[i].scales = {
-        .buf = scales.buf, .off = scales.off, .rowBytes = scales.nb[1], .in = t.scaleIn, .out = t.scaleOut};
+    views[i].scales = {.type = scales.type,
+                       .buf = scales.buf,
+                       .off = scales.off,
+                       .rowBytes = scales.nb[1],
+                       .in = t.scaleIn,
+                       .out = t.scaleOut};
   }
 
   Op op{.kind = c.kind, .p = c.params};

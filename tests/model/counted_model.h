@@ -2,15 +2,12 @@
 // make_arch_goldens.py makes the same numbers for the implementation that the logits are of. Test code only.
 #pragma once
 
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <string>
 #include <vector>
 
 #include "tests/support/gguf_writer.h"
-#include "tests/support/safetensors_writer.h"
 
 namespace lemma::test {
 
@@ -68,36 +65,6 @@ inline GgufWriter countedModel(const nlohmann::json& golden) {
     }
   }
   return w;
-}
-
-// The same model as transformers keeps it: config.json, and float32 under the names of its parameters.
-inline bool writeCountedFolder(const nlohmann::json& golden, const std::filesystem::path& folder) {
-  SafetensorsWriter w;
-  for (const auto& t : golden["tensors"]) {
-    if (!t.contains("hf")) continue;
-    const auto ne = t["ne"].get<std::vector<uint64_t>>();
-    const uint64_t count = std::accumulate(ne.begin(), ne.end(), uint64_t(1), std::multiplies<>());
-    const auto bytes =
-        countedFloats(t["seed"].get<uint64_t>(), count, t["scale"].get<float>(), t["offset"].get<float>());
-    std::vector<float> values(count);
-    std::memcpy(values.data(), bytes.data(), bytes.size());
-    for (float& v : values) v -= t.value("hf_less", 0.0f);
-    const auto name = t["hf"].get<std::string>();
-    const size_t star = name.find('*');
-    if (star == std::string::npos) {
-      std::vector<uint64_t> shape(ne.rbegin(), ne.rend());
-      if (name.ends_with("shared_expert_gate.weight")) shape.insert(shape.begin(), 1);
-      w.floats(name, shape, values);
-      continue;
-    }
-    const auto one = ptrdiff_t(ne[0] * ne[1]);
-    for (uint64_t e = 0; e < ne[2]; ++e) {
-      const auto first = values.begin() + ptrdiff_t(e) * one;
-      w.floats(std::string(name).replace(star, 1, std::to_string(e)), {ne[1], ne[0]}, {first, first + one});
-    }
-  }
-  std::ofstream(folder / "config.json") << golden["config"].dump();
-  return w.write((folder / "model.safetensors").string());
 }
 
 }  // namespace lemma::test

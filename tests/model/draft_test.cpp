@@ -1,30 +1,19 @@
 // The layer that guesses the token after next. Class: reference (max |difference| <= 2e-3, the same argmax where the
-// margin is above 0.01) against tests/goldens/make_mtp_golden.py, with key and value matrices split and joint, and from
-// a folder in 8-bit floats; bitwise across batches, and for what the model itself computes beside it.
+// margin is above 0.01) against tests/goldens/make_mtp_golden.py: DeepSeek's with key and value matrices split and
+// joint and from a folder in 8-bit floats, GLM's from a file and a folder. Bitwise across batches, and for what the
+// model itself computes beside it.
 #include <cstring>
+#include <optional>
 
 #include "engine/schedule/stepper.h"
 #include "kernels/api/backend_list.h"
-#include "tests/model/counted_model.h"
-#include "tests/model/run_model.h"
+#include "tests/model/counted_folder.h"
+#include "tests/model/golden_rows.h"
 #include "tests/model/tiny_model.h"
-#include "tests/support/goldens.h"
-#include "tests/support/npy.h"
+#include "tests/support/temporary_folder.h"
 
 namespace lemma::test {
 namespace {
-
-constexpr double kReference = 2e-3;
-constexpr float kClearMargin = 0.01f;
-constexpr const char* kPrompts[] = {"short", "mid40", "long200"};  // in the order of the rows
-
-std::filesystem::path folderOf(const std::string& name) {
-  return std::filesystem::path(LEMMA_TESTS_DIR) / "goldens/models" / name;
-}
-
-nlohmann::json goldenOf(const std::string& name) {
-  return nlohmann::json::parse(readText(folderOf(name) / "golden.json"));
-}
 
 nlohmann::json& tensorOf(nlohmann::json& golden, const std::string& name) {
   return *std::ranges::find_if(golden["tensors"], [&](const auto& t) { return t["name"] == name; });
@@ -115,51 +104,31 @@ class DraftGolden : public testing::TestWithParam<std::tuple<const char*, const 
  protected:
   void SetUp() override {
     const std::string form = std::get<0>(GetParam());
-    const bool folder = form == "fp8_folder";
-    const std::string name = folder ? "deepseek2-mtp-fp8" : "deepseek2-mtp";
-    golden_ = goldenOf(name);
-    logits_ = readNpy(folderOf(name) / "logits.npy");
-    std::string path = file_.path();
-    if (folder) {
+    rows_.emplace(form.starts_with("glm") ? "glm4moe-mtp"
+                  : form == "fp8_folder"  ? "deepseek2-mtp-fp8"
+                                          : "deepseek2-mtp");
+    std::string path = folder_ / "model.gguf";
+    if (form == "fp8_folder") {
       path = (goldens() / "models/deepseek_r1_fp8").string();
       LEMMA_NEED_GOLDENS(std::filesystem::path(path));
+    } else if (form == "glm_folder") {
+      path = folder_.path().string();
+      ASSERT_TRUE(writeCountedFolder(rows_->golden, path));
     } else {
-      ASSERT_TRUE((form == "joint" ? jointModel(golden_) : countedModel(golden_)).write(path));
+      ASSERT_TRUE((form == "joint" ? jointModel(rows_->golden) : countedModel(rows_->golden)).write(path));
     }
     model_ = load(path, std::get<1>(GetParam()));
     ASSERT_NE(model_->draft(), nullptr);
   }
 
   void expectLogits(int chunk, int draftChunk) {
-    int64_t row = 0;
-    double worst = 0;
-    const int vocabulary = model_->info().vocabulary;
-    for (const char* prompt : kPrompts) {
-      SCOPED_TRACE(prompt);
-      const auto ids = golden_["prompts"][prompt]["ids"].get<std::vector<int>>();
-      const std::vector<float> got = guessOf(*model_, ids, chunk, draftChunk).logits;
-      ASSERT_EQ(got.size(), (ids.size() - 1) * size_t(vocabulary));
-      for (const auto& position : golden_["prompts"][prompt]["positions"]) {
-        ASSERT_LT(row, logits_.shape.front());
-        const float* want = logits_.row(row++);
-        const float* have = got.data() + position.get<size_t>() * size_t(vocabulary);
-        for (int t = 0; t < vocabulary; ++t) {
-          ASSERT_TRUE(std::isfinite(have[t])) << "position " << position;
-          worst = std::max(worst, std::fabs(double(have[t]) - double(want[t])));
-        }
-        if (margin(want, vocabulary) > kClearMargin) {
-          EXPECT_EQ(argmax(have, vocabulary), argmax(want, vocabulary)) << "position " << position;
-        }
-      }
-    }
-    EXPECT_EQ(row, logits_.shape.front());
-    EXPECT_LE(worst, kReference);
-    RecordProperty("worst", std::to_string(worst));
+    rows_->expect([&](const std::string&, const std::vector<int>& ids) {
+      return guessOf(*model_, ids, chunk, draftChunk).logits;
+    });
   }
 
-  nlohmann::json golden_;
-  Npy logits_;
-  TemporaryFile file_;
+  const TemporaryFolder folder_;
+  std::optional<KeptRows> rows_;
   std::unique_ptr<Model> model_;
 };
 
@@ -174,7 +143,7 @@ std::string label(const testing::TestParamInfo<DraftGolden::ParamType>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, DraftGolden,
-                         testing::Combine(testing::Values("split", "joint", "fp8_folder"),
+                         testing::Combine(testing::Values("split", "joint", "fp8_folder", "glm", "glm_folder"),
                                           testing::Values("reference", "cpu")),
                          label);
 
@@ -185,7 +154,7 @@ void expectSameBits(std::span<const float> a, std::span<const float> b) {
 
 class DraftBitwise : public testing::Test {
  protected:
-  DraftBitwise() : golden_(goldenOf("deepseek2-mtp")) {
+  DraftBitwise() : golden_(KeptRows("deepseek2-mtp").golden) {
     EXPECT_TRUE(countedModel(golden_).write(file_.path()));
     ids_ = golden_["prompts"]["long200"]["ids"].get<std::vector<int>>();
   }

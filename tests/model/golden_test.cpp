@@ -2,12 +2,8 @@
 // float32. Class: reference (max |difference| <= 2e-3, the same argmax where the margin is above 0.01, greedy tokens
 // equal), on the reference backend; files whose weights are floats also on the fast one, which computes them in
 // float32.
-#include <nlohmann/json.hpp>
-
 #include "engine/tokenizer/tokenizer.h"
-#include "tests/model/run_model.h"
-#include "tests/support/goldens.h"
-#include "tests/support/npy.h"
+#include "tests/model/golden_rows.h"
 
 namespace lemma::test {
 namespace {
@@ -24,9 +20,6 @@ struct GoldenModel {
   }
 };
 
-constexpr double kReference = 2e-3;
-constexpr float kClearMargin = 0.01f;
-
 class Golden : public testing::TestWithParam<std::tuple<GoldenModel, const char*>> {  // file, backend
  protected:
   void SetUp() override {
@@ -42,22 +35,10 @@ class Golden : public testing::TestWithParam<std::tuple<GoldenModel, const char*
     const auto ids = golden_["prompts"][prompt]["ids"].get<std::vector<int>>();
     const auto positions = golden_["prompts"][prompt]["positions"].get<std::vector<int>>();
     const Npy expected = readNpy(folder_ / ("logits_" + prompt + logitsSuffix_ + ".npy"));
-    const int vocabulary = int(expected.shape.back());
     const std::vector<float> got = logitsOf(*model_, ids, chunk);
-    ASSERT_EQ(got.size(), ids.size() * size_t(vocabulary));
-    ASSERT_EQ(expected.data.size(), positions.size() * size_t(vocabulary));
-    double worst = 0;
-    for (size_t i = 0; i < positions.size(); ++i) {
-      const float* want = expected.row(int64_t(i));
-      const float* have = got.data() + size_t(positions[i]) * size_t(vocabulary);
-      for (int t = 0; t < vocabulary; ++t) {
-        ASSERT_TRUE(std::isfinite(have[t])) << "position " << positions[i];
-        worst = std::max(worst, std::fabs(double(have[t]) - double(want[t])));
-      }
-      if (margin(want, vocabulary) > kClearMargin) {
-        EXPECT_EQ(argmax(have, vocabulary), argmax(want, vocabulary)) << "position " << positions[i];
-      }
-    }
+    ASSERT_EQ(got.size(), ids.size() * size_t(expected.shape.back()));
+    ASSERT_EQ(expected.shape.front(), int64_t(positions.size()));
+    const double worst = worstOfRows(expected, 0, positions, got);
     EXPECT_LE(worst, kReference) << prompt << " in chunks of " << chunk;
     RecordProperty(prompt + "_" + std::to_string(chunk), std::to_string(worst));
   }

@@ -46,8 +46,30 @@ std::vector<Hostile> hostileExperts(const std::string& arch) {
 }
 
 const Hostile kHostileQwen2Moe[] = {
-    {"no width of the shared expert", [](TinyModel& m) { m.whole.erase("qwen2moe.expert_shared_feed_forward_length"); },
+    {"neither a width nor a matrix of the shared expert",
+     [](TinyModel& m) {
+       m.whole.erase("qwen2moe.expert_shared_feed_forward_length");
+       m.tensors.erase("blk.0.ffn_gate_shexp.weight");
+     },
      Err::notFound, "qwen2moe.expert_shared_feed_forward_length"},
+    {"neither a width nor matrices of experts",
+     [](TinyModel& m) {
+       m.whole.erase("qwen2moe.expert_feed_forward_length");
+       m.tensors.erase("blk.0.ffn_gate_exps.weight");
+     },
+     Err::notFound, "qwen2moe.expert_feed_forward_length"},
+    {"no width, and experts of two widths",
+     [](TinyModel& m) {
+       m.whole.erase("qwen2moe.expert_feed_forward_length");
+       m.tensors["blk.0.ffn_gate_exps.weight"].ne = {64, 64, 4};
+     },
+     Err::badValue, "blk.0.ffn_up_exps.weight"},
+    {"no width, and experts beyond any",
+     [](TinyModel& m) {
+       m.whole.erase("qwen2moe.expert_feed_forward_length");
+       m.tensors["blk.0.ffn_gate_exps.weight"] = {Type::I8, {1, (1 << 20) + 1}};
+     },
+     Err::tooLarge, "blk.0.ffn_gate_exps.weight"},
     {"no gate of the shared expert", [](TinyModel& m) { m.tensors.erase("blk.0.ffn_gate_inp_shexp.weight"); },
      Err::notFound, "blk.0.ffn_gate_inp_shexp.weight"},
     {"a gate of the shared expert for two",

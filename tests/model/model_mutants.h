@@ -117,7 +117,7 @@ inline uint64_t peakMemory() {
 inline std::vector<std::string> decodedTypes() {
   std::vector<std::string> names;
   for (const TypeInfo& t : typeTable()) {
-    if (t.decode && t.type != Type::F8_E4M3) names.emplace_back(t.name);
+    if (t.decode && isGgufType(t.type)) names.emplace_back(t.name);
   }
   return names;
 }

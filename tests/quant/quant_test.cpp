@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "kernels/api/type.h"
+#include "kernels/api/tensor_view.h"
 #include "kernels/quant/half.h"
 #include "tests/support/goldens.h"
 #include "tests/support/npy.h"
@@ -62,15 +62,13 @@ TEST(QuantVectors, decodeAndEncodeBitwise) {
   EXPECT_EQ(encoded, 9);
 }
 
-// The table is torch's (tests/goldens/make_f8_e4m3.py).
-TEST(F8E4M3, decodesEveryByte) {
-  std::ifstream file(std::string(LEMMA_TESTS_DIR) + "/goldens/f8_e4m3.txt");
+// The tables are torch's (tests/goldens/make_eight_bits.py).
+void expectEveryByte(const char* table, float (*decode)(std::byte)) {
+  std::ifstream file(std::string(LEMMA_TESTS_DIR) + "/goldens/" + table);
   ASSERT_TRUE(file);
   int bytes = 0;
   for (std::string line; std::getline(file, line); ++bytes) {
-    const auto byte = std::byte(bytes);
-    float value = 0;
-    typeInfo(Type::F8_E4M3)->decode(&byte, &value, 1);
+    const float value = decode(std::byte(bytes));
     if (line == "nan") {
       EXPECT_TRUE(std::isnan(value)) << bytes;
     } else {
@@ -78,6 +76,39 @@ TEST(F8E4M3, decodesEveryByte) {
     }
   }
   EXPECT_EQ(bytes, 256);
+}
+
+TEST(F8E4M3, decodesEveryByte) {
+  expectEveryByte("f8_e4m3.txt", [](std::byte byte) {
+    float value = 0;
+    typeInfo(Type::F8_E4M3)->decode(&byte, &value, 1);
+    return value;
+  });
+}
+
+TEST(E8M0, scalesByEveryByte) {
+  expectEveryByte("e8m0.txt", [](std::byte byte) {
+    float value = 1;
+    const BlockScales scales{.type = Type::E8M0, .buf = {.host = &byte}, .rowBytes = 1, .in = 32, .out = 1};
+    applyScales(scales, 0, 31, 1, &value);
+    return value;
+  });
+}
+
+// The values of the OCP microscaling specification, 1.0, table 4; which half of a byte comes first, the golden of
+// gpt-oss-mxfp4 shows.
+TEST(F4E2M1, decodesEveryByte) {
+  constexpr float kValues[8] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6};
+  for (int i = 0; i < 256; ++i) {
+    const auto byte = std::byte(i);
+    float values[2];
+    typeInfo(Type::F4_E2M1)->decode(&byte, values, 2);
+    for (const int half : {0, 1}) {
+      const int level = (i >> (4 * half)) & 15;
+      const float expected = level & 8 ? -kValues[level & 7] : kValues[level];
+      EXPECT_EQ(std::bit_cast<uint32_t>(values[half]), std::bit_cast<uint32_t>(expected)) << i;
+    }
+  }
 }
 
 TEST(TypeTable, decodesAtAnyByteOfAFile) {

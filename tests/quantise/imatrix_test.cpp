@@ -12,6 +12,7 @@
 #include "engine/quantise/imatrix_collector.h"
 #include "tests/model/tiny_model.h"
 #include "tests/support/gguf_writer.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
 
 namespace lemma {
@@ -19,13 +20,12 @@ namespace {
 
 class TemporaryPath {
  public:
-  explicit TemporaryPath(const std::string& name)
-      : path_(testing::TempDir() + "lemma-" + std::to_string(getpid()) + "-" + name) {}
-  ~TemporaryPath() { std::remove(path_.c_str()); }
+  explicit TemporaryPath(const std::string& name) : path_(folder_ / name) {}
   const std::string& path() const { return path_; }
 
  private:
-  std::string path_;
+  const test::TemporaryFolder folder_;
+  const std::string path_;
 };
 
 TEST(Imatrix, comesBackAsItWasWritten) {

@@ -11,6 +11,7 @@
 
 #include "tests/quantise/small_model.h"
 #include "tests/support/goldens.h"
+#include "tests/support/temporary_folder.h"
 
 namespace lemma {
 namespace {
@@ -21,13 +22,9 @@ using test::kRows;
 class Quantise : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / ("lemma-quantise-" + std::to_string(getpid()) + "-" +
-                                                        testing::UnitTest::GetInstance()->current_test_info()->name());
-    std::filesystem::create_directories(folder_);
-    in_ = (folder_ / "in.gguf").string();
-    out_ = (folder_ / "out.gguf").string();
+    in_ = folder_ / "in.gguf";
+    out_ = folder_ / "out.gguf";
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   void write(const GgufWriter& w) {
     ASSERT_TRUE(w.write(in_));
@@ -43,7 +40,7 @@ class Quantise : public testing::Test {
   }
   std::vector<std::byte> written() const { return test::readBytes(out_); }
 
-  std::filesystem::path folder_;
+  const test::TemporaryFolder folder_;
   std::string in_, out_;
   ModelFile file_;
   CancelFlag cancel_{false};
@@ -271,13 +268,13 @@ TEST_F(Quantise, refusesWithASentence) {
   EXPECT_EQ(nan.error().what, "the tensor \"blk.9.attn_q.weight\" holds a number that is not finite");
   EXPECT_EQ(findRecipe("Q9_K").error().code, Err::badValue);
 
-  out_ = (folder_ / "absent" / "out.gguf").string();
+  out_ = folder_ / "absent/out.gguf";
   const auto folder = run(options("Q8_0"));
   ASSERT_FALSE(folder);
   EXPECT_EQ(folder.error().code, Err::unreadable);
 
   write(GgufWriter().str("general.architecture", "llama"));
-  out_ = (folder_ / "out.gguf").string();
+  out_ = folder_ / "out.gguf";
   EXPECT_EQ(run(options("Q8_0")).error().code, Err::badValue);
 }
 

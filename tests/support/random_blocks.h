@@ -10,6 +10,9 @@
 
 namespace lemma::test {
 
+// Whether a matrix may be of the type without scales beside it.
+inline bool standsAlone(const TypeInfo& type) { return type.decode && type.type != Type::F4_E2M1; }
+
 // Whether tests draw a format's blocks: there is nothing that writes them, or it searches too long.
 inline bool drawsBlocks(const TypeInfo& type) { return !type.encode || type.block > 32; }
 

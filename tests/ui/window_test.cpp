@@ -214,6 +214,47 @@ TEST_F(WindowTest, regeneratingKeepsTheOtherVersion) {
   EXPECT_NE(page().messages()->last()->id, first);
 }
 
+// By keyboard alone: what the template refused is asked again in the built-in format, and the conversation stays in it.
+TEST_F(WindowTest, aRefusingTemplateLeavesTheBuiltinFormat) {
+  const QString again = "Answer with the built-in format";
+  Script script{
+      .thought = {}, .answer = "It **answers**.", .failure = "The template refused.", .templateRefuses = true};
+  chat_.setScript(script);
+  open();
+  ask("Why?");
+  finish();
+  EXPECT_TRUE(sees("The template refused."));
+  ASSERT_TRUE(sees(again));
+  QQuickItem* button = named(again).first();
+  for (int i = 0; i < 40 && !button->hasActiveFocus(); ++i) key(Qt::Key_Tab);
+  ASSERT_TRUE(button->hasActiveFocus());
+  key(Qt::Key_Return);
+  finish();
+  EXPECT_EQ(page().messages()->last()->state, MessageState::Complete);
+  EXPECT_EQ(page().messages()->last()->versions, 2);
+  EXPECT_FALSE(sees(again));
+  click("Previous version");
+  EXPECT_TRUE(sees("The template refused.")) << "kept beside it";
+  EXPECT_TRUE(sees(again));
+  click("Next version");
+  page().setDraft("And then?");
+  page().send();
+  finish();
+  EXPECT_EQ(page().messages()->last()->state, MessageState::Complete) << "the next question is asked in it, too";
+  page().regenerateLast();
+  finish();
+  EXPECT_EQ(page().messages()->last()->state, MessageState::Failed) << "an answer anew is by the model's own";
+}
+
+TEST_F(WindowTest, otherFailuresOfferNoOtherFormat) {
+  chat_.setScript({.thought = {}, .answer = "Bec", .failure = "Out of memory."});
+  open();
+  ask("Why?");
+  finish();
+  EXPECT_TRUE(sees("Out of memory."));
+  EXPECT_FALSE(sees("Answer with the built-in format"));
+}
+
 TEST_F(WindowTest, conversationsAreRenamedDeletedAndBroughtBackByKeyboard) {
   addThread("One", 3000);
   addThread("Two", 2000);

@@ -396,6 +396,8 @@ QVariant MessageListModel::partData(const Entry& entry, const Row& row, int role
       return part.kind == PartKind::Answer ? QVariant::fromValue(blocks(row)) : QVariant();
     case CanContinueRole:
       return false;
+    case BuiltinFormatRole:
+      return part.templateRefused && &entry.message == last();
     default:
       return {};
   }
@@ -468,6 +470,7 @@ QHash<int, QByteArray> MessageListModel::roleNames() const {
           {VersionsRole, "versions"},
           {CanContinueRole, "canContinue"},
           {CanRegenerateRole, "canRegenerate"},
+          {BuiltinFormatRole, "builtinFormat"},
           {StateTextRole, "stateText"}};
 }
 

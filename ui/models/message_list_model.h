@@ -42,6 +42,7 @@ class MessageListModel : public QAbstractListModel {
     VersionsRole,       // footer
     CanContinueRole,    // footer, error
     CanRegenerateRole,  // footer: only the last answer, when nothing runs
+    BuiltinFormatRole,  // error: that the built-in format may answer, and can be asked to now
     StateTextRole,      // footer: "Stopped", "Interrupted", empty when complete
   };
 

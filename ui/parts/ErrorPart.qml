@@ -6,6 +6,9 @@ Item {
 
     required property string content
     required property string details
+    required property bool builtinFormat
+    property bool busy: false
+    signal builtinFormatRequested
 
     implicitHeight: card.height + 12
 
@@ -13,7 +16,7 @@ Item {
         id: card
 
         width: parent.width
-        height: column.height + 24
+        height: column.height + (again.visible ? again.height + 12 : 0) + 24
         radius: Theme.cardRadius
         color: Theme.card
         border.color: Theme.bad
@@ -26,6 +29,25 @@ Item {
             width: parent.width - 32
             sentence: root.content
             details: root.details
+        }
+        OutlineButton {
+            id: again
+
+            anchors.top: column.bottom
+            anchors.topMargin: 12
+            anchors.left: column.left
+            visible: root.builtinFormat
+            enabled: !root.busy
+            text: qsTr("Answer with the built-in format")
+            Accessible.description: explanation.text
+            onClicked: root.builtinFormatRequested()
+
+            Hint {
+                id: explanation
+
+                text: qsTr("Asks the same question in a format of Lemma's own, in place of the model's chat template")
+                visible: again.hovered || again.visualFocus
+            }
         }
     }
 }

@@ -20,10 +20,11 @@ enum class ThoughtEnd { Model, Budget, Person };
 
 struct Part {
   PartKind kind = PartKind::Answer;
-  QString text;           // Error: one sentence, what happened and what to do next
-  QString details;        // Error: technical text behind a click; may be empty
-  int tokens = 0;         // Think, Answer
-  qint64 durationMs = 0;  // Think: how long it took; 0 = unknown
+  QString text;                  // Error: one sentence, what happened and what to do next
+  QString details;               // Error: technical text behind a click; may be empty
+  int tokens = 0;                // Think, Answer
+  qint64 durationMs = 0;         // Think: how long it took; 0 = unknown
+  bool templateRefused = false;  // Error: the model's chat template refused; the built-in format may answer
   bool operator==(const Part&) const = default;
 };
 
@@ -50,6 +51,7 @@ struct Message {
   int turnsLeftOut = 0;  // Assistant: oldest turns that did not fit into the prompt
   int version = 1;       // 1-based place among the siblings (answers to the same question)
   int versions = 1;
+  bool builtinFormat = false;  // Assistant: asked in the built-in format, not by the model's chat template
   bool operator==(const Message&) const = default;
 };
 
@@ -70,6 +72,7 @@ struct Effort {
 
 struct SendOptions {
   Effort effort;
+  bool builtinFormat = false;  // in place of the model's chat template
   bool operator==(const SendOptions&) const = default;
 };
 

@@ -259,7 +259,11 @@ void ScriptedChat::continueAnswer(const QString& answerId, const SendOptions& op
 // Words that the answer already holds are not said again.
 void ScriptedChat::start(const QString& conversationId, const QString& answerId, const SendOptions& options,
                          const Message& soFar) {
-  Running running{.conversationId = conversationId, .answerId = answerId};
+  Running running{.conversationId = conversationId, .answerId = answerId, .builtinFormat = options.builtinFormat};
+  if (script_.templateRefuses && !options.builtinFormat) {
+    running_ << running;  // not a word comes of it
+    return;
+  }
   if (options.effort.level != Effort::Level::Off) running.thought = words(script_.thought);
   running.answer = words(script_.answer);
   const auto skip = [](QStringList& list, qsizetype chars) {
@@ -315,7 +319,8 @@ bool ScriptedChat::step() {
   } else if (!running.answer.isEmpty()) {
     say(running, PartKind::Answer, running.answer.takeFirst());
   } else {
-    end(script_.failure.isEmpty() ? MessageState::Complete : MessageState::Failed, script_.failure);
+    const bool fails = !script_.failure.isEmpty() && !(script_.templateRefuses && running.builtinFormat);
+    end(fails ? MessageState::Failed : MessageState::Complete, fails ? script_.failure : QString());
   }
   return true;
 }
@@ -334,6 +339,7 @@ void ScriptedChat::end(MessageState state, const QString& failure) {
                     .cachedTokens = 0,
                     .answerTokens = running.answerTokens,
                     .thinkTokens = running.thinkTokens};
+  message->builtinFormat = running.builtinFormat;
   message->version = int(turn->answers.size());
   message->versions = int(turn->answers.size());
   if (!failure.isEmpty()) {
@@ -341,7 +347,8 @@ void ScriptedChat::end(MessageState state, const QString& failure) {
                            .text = failure,
                            .details = QStringLiteral("scripted failure"),
                            .tokens = 0,
-                           .durationMs = 0};
+                           .durationMs = 0,
+                           .templateRefused = script_.templateRefuses};
   }
   emit messageChanged(*message);
 }

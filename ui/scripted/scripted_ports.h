@@ -13,7 +13,8 @@ namespace lemma::ui {
 struct Script {
   QString thought;  // with effort off, or empty: none
   QString answer;
-  QString failure;  // not empty: ends with this sentence instead of completing
+  QString failure;               // not empty: ends with this sentence instead of completing
+  bool templateRefuses = false;  // it fails because of that, so not in the built-in format
   int promptTokens = 48;
   int turnsLeftOut = 0;
 };
@@ -119,6 +120,7 @@ class ScriptedChat : public ChatPort {
     QStringList thought, answer;  // words that are still to come
     int prompt = 0;
     bool thoughtOpen = false;
+    bool builtinFormat = false;
     int thinkTokens = 0, answerTokens = 0;
   };
 

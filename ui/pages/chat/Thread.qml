@@ -116,8 +116,12 @@ ListView {
             roleValue: "error"
 
             ErrorPart {
+                required property string messageId
+
                 x: root.side
                 width: root.columnWidth
+                busy: root.vm.generating || root.vm.model.state !== "ready"
+                onBuiltinFormatRequested: root.vm.answerInBuiltinFormat(messageId)
             }
         }
         DelegateChoice {

@@ -124,13 +124,15 @@ void ChatPageVm::setDraft(const QString& draft) {
   if (!measure_.isActive()) measure_.start();
 }
 
-SendOptions ChatPageVm::options() const { return {.effort = chat_.effort()}; }
+SendOptions ChatPageVm::options(const Message* sameFormatAs) const {
+  return {.effort = chat_.effort(), .builtinFormat = sameFormatAs && sameFormatAs->builtinFormat};
+}
 
 void ChatPageVm::send() {
   if (!canSend()) return;
   const QString text = draft_.trimmed();
   startingNew_ = conversationId_.isEmpty();
-  const SentIds ids = chat_.send(conversationId_, text, options());
+  const SentIds ids = chat_.send(conversationId_, text, options(messages_.last()));
   draft_.clear();
   emit draftChanged();
   if (std::exchange(startingNew_, false)) {
@@ -156,9 +158,17 @@ void ChatPageVm::regenerate(const QString& answerId) {
   emit sent();
 }
 
+void ChatPageVm::answerInBuiltinFormat(const QString& answerId) {
+  if (generating() || !model_.ready()) return;
+  SendOptions builtin = options();
+  builtin.builtinFormat = true;
+  chat_.regenerate(answerId, builtin);
+  emit sent();
+}
+
 void ChatPageVm::continueAnswer(const QString& answerId) {
   if (generating() || !model_.ready()) return;
-  chat_.continueAnswer(answerId, options());
+  chat_.continueAnswer(answerId, options(messages_.message(answerId)));
   emit sent();
 }
 

@@ -68,6 +68,7 @@ class ChatPageVm : public QObject {
   Q_INVOKABLE void stop();
   Q_INVOKABLE void answerNow();
   Q_INVOKABLE void regenerate(const QString& answerId);
+  Q_INVOKABLE void answerInBuiltinFormat(const QString& answerId);  // a new version of it
   Q_INVOKABLE void continueAnswer(const QString& answerId);
   Q_INVOKABLE void showVersion(const QString& answerId, int step);
   Q_INVOKABLE void setEffortLevel(int level);
@@ -99,7 +100,7 @@ class ChatPageVm : public QObject {
   void announceState();
   void announce(const QString& text);
   void measureContext();
-  SendOptions options() const;
+  SendOptions options(const Message* sameFormatAs = nullptr) const;
 
   ChatPort& chat_;
   HistoryPort& history_;

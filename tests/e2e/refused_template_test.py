@@ -1,0 +1,123 @@
+#!/usr/bin/python3
+"""A model whose chat template refuses the conversation: the failed answer offers the built-in format, which answers.
+
+usage: refused_template_test.py LEMMA        (inside dbus-run-session; exit 77 = skipped, with the reason)
+
+The model is the default one with another template in the old one's place. By keyboard alone the answer is asked for
+again; what the template refused is kept beside it, and offers the same after the program was started anew.
+"""
+import os
+import shutil
+import signal
+import struct
+import sys
+import tempfile
+from pathlib import Path
+
+MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
+REFUSES = b"{{ raise_exception('Only the system may speak.') }}"
+AGAIN = "Answer with the built-in format"
+
+
+def skip(reason):
+    print(f"skipped: {reason}")
+    sys.exit(77)
+
+
+data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
+model = data / "lemma/models" / MODEL
+if not model.exists():
+    skip(f"the default model is not at {model}")
+for program in ("Xvfb", "openbox", "xdotool"):
+    if not shutil.which(program):
+        skip(f"{program} is not installed")
+try:
+    from desktop import Desktop, Screen, wait_for
+except (ImportError, ValueError) as error:
+    skip(f"the accessibility bindings are not installed: {error}")
+from gi.repository import Atspi
+
+pictures = Path(os.environ["LEMMA_E2E_PICTURES"]) if "LEMMA_E2E_PICTURES" in os.environ else None
+folder = Path(tempfile.mkdtemp(prefix="lemma-e2e-"))
+
+
+def write_model():
+    models = folder / "data/lemma/models"
+    models.mkdir(parents=True)
+    content = bytearray(model.read_bytes())
+    key = b"tokenizer.chat_template"
+    at = content.index(key) + len(key)
+    kind, length = struct.unpack_from("<IQ", content, at)
+    assert kind == 8 and length >= len(REFUSES), (kind, length)
+    content[at + 12:at + 12 + length] = REFUSES.ljust(length)
+    (models / MODEL).write_bytes(content)
+
+
+def log_text():
+    log = folder / "state/lemma/lemma.log"
+    return log.read_text() if log.exists() else ""
+
+
+def start():
+    program = desktop.start(sys.argv[1], "--set", "seed=7", "--set", "think=off", "--set", "max_tokens=24")
+    programs.append(program)
+    screen = Screen(program.pid)
+    wait_for("the window", lambda: screen.find("text", "Question"), 60)
+    return program, screen
+
+
+def press_button(screen, name):
+    """By keyboard: Tab until it has the focus, then Return."""
+    def focused():
+        button = screen.find("push button", name)
+        if button and button.get_state_set().contains(Atspi.StateType.FOCUSED):
+            return True
+        desktop.press("Tab")
+        return False
+
+    wait_for(f"the focus to reach {name}", focused, 60, every=0.2)
+    desktop.press("Return")
+
+
+def end(program):
+    program.send_signal(signal.SIGTERM)
+    program.wait(20)
+
+
+write_model()
+desktop, programs = Desktop(folder), []
+try:
+    program, screen = start()
+    wait_for("the model to be loaded", lambda: "model loaded" in log_text(), 60)
+    desktop.type("Hello")
+    wait_for("Send to be offered", lambda: (b := screen.find("push button", "Send")) and screen.enabled(b), 20)
+    desktop.press("Return")
+    wait_for("the other format to be offered", lambda: screen.find("push button", AGAIN), 30)
+    assert any("Only the system may speak." in name for _, name, _ in screen.items()), "the reason is not shown"
+    if pictures:
+        desktop.screenshot(pictures / "refused.png")
+    press_button(screen, AGAIN)
+    wait_for("an answer", lambda: any(n.startswith("Speed:") for _, n, _ in screen.items()), 120)
+    assert not screen.find("push button", AGAIN), "the answer that came still offers the other format"
+    if pictures:
+        desktop.screenshot(pictures / "answered-builtin.png")
+    end(program)
+
+    program, screen = start()
+    wait_for("the other version to be offered", lambda: screen.find("push button", "Previous version"), 60)
+    press_button(screen, "Previous version")
+    wait_for("the other format to be offered again", lambda: screen.find("push button", AGAIN), 30)
+    end(program)
+    print("refused by the template, answered in the built-in format, and both kept")
+except AssertionError as error:
+    print("FAILED:", error)
+    print(Screen(programs[-1].pid).dump() if programs else "no program was started")
+    print(log_text())
+    sys.exit(1)
+finally:
+    for program in programs:
+        if program.poll() is None:
+            program.kill()
+            program.wait()
+    desktop.close()
+    shutil.rmtree(folder, ignore_errors=True)
