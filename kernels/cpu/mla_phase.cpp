@@ -6,7 +6,7 @@
 namespace lemma::cpu {
 namespace {
 
-constexpr int kExpandedRows = 512;  // most rows that share one expansion of the cache
+constexpr int kExpandedRows = 2048;  // most rows that share one expansion of the cache
 
 int64_t padded(int64_t n) { return roundUp(n, 32); }
 
