@@ -265,7 +265,11 @@ void ChatAdapter::measureContext(const QString& conversationId, const QString& d
           STORE_TRY(thread, s.load(*id));
           p.thread = std::move(thread);
         }
-        STORE_TRY(settings, resolveFor(s, modelFileSettings(model), model.id, id ? id->str() : std::string(), message));
+        storage::SettingMap own = message;
+        if (!p.thread.messages.empty() && inBuiltinFormat(p.thread.messages.back())) {
+          own["builtin_template"] = int64_t(1);  // so will the next question be
+        }
+        STORE_TRY(settings, resolveFor(s, modelFileSettings(model), model.id, id ? id->str() : std::string(), own));
         p.settings = std::move(settings);
         return p;
       },

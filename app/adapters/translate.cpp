@@ -76,17 +76,22 @@ ui::Message toUi(const storage::Message& m) {
     out.parts.push_back(std::move(part));
   }
   if (!m.snapshot.empty()) {
-    if (auto snapshot = storage::snapshotFromJson(m.snapshot)) {
-      out.modelName = toQt(snapshot->modelName);
-      const auto format = snapshot->settings.find("builtin_template");
-      out.builtinFormat = format != snapshot->settings.end() && format->second == storage::SettingValue(int64_t(1));
-    }
+    if (auto snapshot = storage::snapshotFromJson(m.snapshot)) out.modelName = toQt(snapshot->modelName);
   }
+  out.builtinFormat = inBuiltinFormat(m);
   out.versions = std::max<int>(1, int(m.siblings.size()));
   for (size_t i = 0; i < m.siblings.size(); ++i) {
     if (m.siblings[i] == m.id) out.version = int(i) + 1;
   }
   return out;
+}
+
+bool inBuiltinFormat(const storage::Message& answer) {
+  if (answer.snapshot.empty()) return false;
+  const auto snapshot = storage::snapshotFromJson(answer.snapshot);
+  if (!snapshot) return false;
+  const auto format = snapshot->settings.find("builtin_template");
+  return format != snapshot->settings.end() && format->second == storage::SettingValue(int64_t(1));
 }
 
 QList<ui::Message> toUi(const std::vector<storage::Message>& messages) {

@@ -17,6 +17,7 @@ QString toQt(const storage::Uuid& id);
 ui::Conversation toUi(const storage::Conversation& c);
 ui::Message toUi(const storage::Message& m);
 QList<ui::Message> toUi(const std::vector<storage::Message>& messages);
+bool inBuiltinFormat(const storage::Message& answer);  // it was asked for so
 ui::ThoughtEnd toUi(ThoughtEnded::Why why);
 ui::ModelCard toUi(const ModelInfo& m);
 

@@ -14,9 +14,11 @@ namespace {
 
 constexpr int kVocabulary = 512;
 
-// The tiny model of R1's kind that has a layer for guesses, made able to chat; `changed`: one token of it is another.
-bool writeDrafting(const std::string& path, const std::string& changed = "") {
-  const auto file = std::filesystem::path(LEMMA_TESTS_DIR) / "goldens/models/deepseek2-mtp/golden.json";
+// The tiny model of R1's or another kind that has a layer for guesses, made able to chat; `changed`: one token of it is
+// another.
+bool writeDrafting(const std::string& path, const std::string& changed = "",
+                   const std::string& golden = "deepseek2-mtp") {
+  const auto file = std::filesystem::path(LEMMA_TESTS_DIR) / "goldens/models" / golden / "golden.json";
   TinyModelParts parts(TinyModelOptions{});
   if (!changed.empty()) parts.tokens[65] = changed;
   GgufWriter w = countedModel(nlohmann::json::parse(readText(file)));
@@ -81,6 +83,21 @@ TEST_P(Drafts, theModelsOwnLayer) {
         EXPECT_GT(heard.finished->guessedTokens, 100) << "some seven a pass";
       }
     }
+  }
+}
+
+TEST_P(Drafts, glmsOwnLayer) {
+  const TemporaryFile glm;
+  ASSERT_TRUE(writeDrafting(glm.path(), "", "glm4moe-mtp"));
+  LoadOptions how = options(glm.path());
+  how.draft = true;
+  for (const float temperature : {0.0f, 0.7f}) {
+    const ChatRequest r = question("What is 2+2?", temperature, 1);
+    const Heard plain = answer(options(glm.path()), r, Speculation::off);
+    ASSERT_TRUE(plain.finished) << plain.error;
+    const Heard heard = answer(how, r, Speculation::draft);
+    EXPECT_EQ(heard.events, plain.events);
+    EXPECT_GT(heard.finished->guessedTokens, 0);
   }
 }
 
