@@ -29,7 +29,8 @@ void addSpeculationOptions(CLI::App& app, ConversationOptions& options) {
   app.add_option_function<std::string>(
          "--speculate", [&options](const std::string& way) { options.speculate = kWays.at(way); },
          "Guess tokens and check several in one pass, where that is faster; the answer is the same. ngram: as the "
-         "conversation went on before; draft: by --draft-model or the model's own layer for it; auto: by what there is")
+         "conversation went on before; draft: by --draft-model or the model's own layer for it; auto: ngram, and "
+         "--draft-model where there is one")
       ->check(CLI::IsMember({"off", "auto", "ngram", "draft"}))
       ->type_name("off|auto|ngram|draft")
       ->default_str("auto");
