@@ -1,9 +1,9 @@
 // The default model. Class reference on the reference backend: its golden logits are stored as float16, so 2e-3 are
 // allowed beyond what that rounds away (half of the last place: 0.0078 from 16 on, 0.0156 from 32 on). Class divergence
 // of the fast backend on every instruction set against the reference backend: mean KL <= 0.01, no row above 0.1, argmax
-// equal where the margin is above 1.0. A cache in 8 bits loses something of its own: its rows may be 0.15 off. (Row 9 of
-// "capital" is where small errors count most: 0.03 from 8-bit activations alone, 0.09 to 0.11 with that cache, whether
-// attention is in floats or in 16-bit integers.)
+// equal where the margin is above 1.0. A cache in 8 bits loses something of its own: its rows may be 0.15 off. (Row 9
+// of "capital" is where small errors count most: 0.03 from 8-bit activations alone, 0.09 to 0.11 with that cache,
+// whether attention is in floats or in 16-bit integers.)
 #include <nlohmann/json.hpp>
 
 #include "kernels/api/backend_list.h"
