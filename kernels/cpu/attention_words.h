@@ -24,7 +24,7 @@ static_assert(kWordBlock <= kWordMargin && kKeyTile % kWordRows == 0);
 struct WordMemory {
   std::byte* at = nullptr;
   template <class T>
-  T* take(int64_t count) {
+  [[gnu::always_inline]] inline T* take(int64_t count) {
     auto* const p = reinterpret_cast<T*>(at);
     at += paddedTo(count * int64_t(sizeof(T)), 64);
     return p;
@@ -317,47 +317,50 @@ static void fillWordTile(const AttentionArgs& a, WordQueries& w, int32_t pos, in
 struct WordPlaces {
   const std::byte* rows[2][kKeyTile];
   int now = 1, count = 0, next = 0;
-
-  // To the `left` positions from `pos` on, at most a tile of them.
-  void go(const AttentionArgs& a, const std::byte* pool, int64_t page, int64_t slot, int32_t pos, int32_t left) {
-    const auto find = [&](int which, int32_t from, int32_t some) {
-      const int n = some < kKeyTile ? some : kKeyTile;
-      if (n > 0) placesOf(pool, page, slot, a, from, n, rows[which]);
-      return n > 0 ? n : 0;
-    };
-    now ^= 1;
-    count = next > 0 ? next : find(now, pos, left);
-    next = find(now ^ 1, pos + kKeyTile, left - kKeyTile);
-  }
-  // Rows behind the last are the first.
-  const std::byte* row(int i, int64_t bytes) const {
-    if (i < next) {
-      for (int64_t at = 0; at < bytes; at += 64) _mm_prefetch(rows[now ^ 1][i] + at, _MM_HINT_T1);
-    }
-    return rows[now][i < count ? i : 0];
-  }
 };
+
+// To the `left` positions from `pos` on, at most a tile of them.
+static void goOn(WordPlaces& p, const AttentionArgs& a, const std::byte* pool, int64_t page, int64_t slot, int32_t pos,
+                 int32_t left) {
+  const auto find = [&](int which, int32_t from, int32_t some) {
+    const int n = some < kKeyTile ? some : kKeyTile;
+    if (n <= 0) return 0;
+    placesOf(pool, page, slot, a, from, n, p.rows[which]);
+    return n;
+  };
+  p.now ^= 1;
+  p.count = p.next > 0 ? p.next : find(p.now, pos, left);
+  p.next = find(p.now ^ 1, pos + kKeyTile, left - kKeyTile);
+}
+
+// Rows behind the last are the first.
+LEMMA_SIMD const std::byte* rowAt(const WordPlaces& p, int i, int64_t bytes) {
+  if (i < p.next) {
+    for (int64_t at = 0; at < bytes; at += 64) _mm_prefetch(p.rows[p.now ^ 1][i] + at, _MM_HINT_T1);
+  }
+  return p.rows[p.now][i < p.count ? i : 0];
+}
 
 // The pools of keys and values from one tile to the next. Where both are one, values are the beginning of keys.
 struct WordCache {
   WordPlaces keys, values;
-
-  void load(const AttentionArgs& a, WordQueries& w, int32_t pos, int32_t end) {
-    const int64_t ld = paddedTo(w.ldKeys > w.vDim ? w.ldKeys : w.vDim, 32);
-    const bool one = a.vPool == a.kPool;
-    keys.go(a, a.kPool, a.kPage, a.kSlot, pos, end - pos);
-    if (!one) values.go(a, a.vPool, a.vPage, a.vSlot, pos, end - pos);
-    fillWordTile(a, w, pos, keys.count, [&](int i, const float*& key, const float*& value) {
-      float* const rows = w.rows + i % 2 * 2 * ld;
-      loadCached(a.kType, keys.row(i, a.kSlot), a.headDim, rows);
-      key = value = rows;
-      if (!one) {
-        loadCached(a.vType, values.row(i, a.vSlot), a.vDim, rows + ld);
-        value = rows + ld;
-      }
-    });
-  }
 };
+
+static void loadWordTile(WordCache& cache, const AttentionArgs& a, WordQueries& w, int32_t pos, int32_t end) {
+  const int64_t ld = paddedTo(w.ldKeys > w.vDim ? w.ldKeys : w.vDim, 32);
+  const bool one = a.vPool == a.kPool;
+  goOn(cache.keys, a, a.kPool, a.kPage, a.kSlot, pos, end - pos);
+  if (!one) goOn(cache.values, a, a.vPool, a.vPage, a.vSlot, pos, end - pos);
+  fillWordTile(a, w, pos, cache.keys.count, [&](int i, const float*& key, const float*& value) {
+    float* const rows = w.rows + i % 2 * 2 * ld;
+    loadCached(a.kType, rowAt(cache.keys, i, a.kSlot), a.headDim, rows);
+    key = value = rows;
+    if (!one) {
+      loadCached(a.vType, rowAt(cache.values, i, a.vSlot), a.vDim, rows + ld);
+      value = rows + ld;
+    }
+  });
+}
 
 static void wordsMany(const AttentionArgs& a) {
   WordMemory memory{reinterpret_cast<std::byte*>(a.scratch)};
@@ -366,7 +369,7 @@ static void wordsMany(const AttentionArgs& a) {
   const int32_t begin = a.firstPos >= w.window ? (a.firstPos - w.window + 1) / kKeyTile * kKeyTile : 0;
   WordCache cache;
   for (int32_t tile = begin; tile < end; tile += kKeyTile) {
-    cache.load(a, w, tile, end);
+    loadWordTile(cache, a, w, tile, end);
     meetWordTile(a, w);
   }
   endManyWords(a, w);
@@ -378,7 +381,7 @@ static void wordsFew(AttentionArgs a) {
   WordQueries w = beginWords(a, memory);
   WordCache cache;
   for (int32_t tile = a.from; tile < a.to; tile += kKeyTile) {
-    cache.load(a, w, tile, a.to);
+    loadWordTile(cache, a, w, tile, a.to);
     meetWordTile(a, w);
   }
   endWords(w, [&](int i, const float* sums) {
@@ -464,11 +467,11 @@ static void wordsExpanded(const AttentionArgs& a, const ExpandArgs& x) {
   const int32_t end = a.firstPos + a.rows;
   WordPlaces cache;
   for (int32_t tile = 0; tile < end; tile += kKeyTile) {
-    cache.go(a, a.kPool, a.kPage, a.kSlot, tile, end - tile);
+    goOn(cache, a, a.kPool, a.kPage, a.kSlot, tile, end - tile);
     const int count = cache.count, some = int(paddedTo(count, kWordRows));
     float* const rope = w.rows;  // [kKeyTile][ropeDims]
     for (int i = 0; i < some; ++i) {
-      loadCached(a.kType, cache.row(i, a.kSlot), width, row);
+      loadCached(a.kType, rowAt(cache, i, a.kSlot), width, row);
       memcpy(rope + i * x.ropeDims, row + x.latent, size_t(x.ropeDims) * 4);
       for (int64_t d = x.latent; d < paddedTo(x.latent, kLanes); ++d) row[d] = 0;
       scales[i] = wordsOf(row, x.latent, latents + i * ldLatents);
