@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A model whose chat template refuses the conversation: the failed answer offers the built-in format, which answers.
+"""A model whose chat template refuses one conversation: the failed answer offers the built-in format, which answers.
 
 usage: refused_template_test.py LEMMA        (inside dbus-run-session; exit 77 = skipped, with the reason)
 
@@ -15,7 +15,10 @@ import tempfile
 from pathlib import Path
 
 MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
-REFUSES = b"{{ raise_exception('Only the system may speak.') }}"
+# One that refused every conversation would be replaced when the model is loaded.
+REFUSES = (b"{% if messages[-1]['content'] == 'Marmalade' %}{{ raise_exception('No marmalade.') }}{% endif %}"
+           b"{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+           b"<|im_start|>assistant\n")
 AGAIN = "Answer with the built-in format"
 
 
@@ -89,11 +92,11 @@ desktop, programs = Desktop(folder), []
 try:
     program, screen = start()
     wait_for("the model to be loaded", lambda: "model loaded" in log_text(), 60)
-    desktop.type("Hello")
+    desktop.type("Marmalade")
     wait_for("Send to be offered", lambda: (b := screen.find("push button", "Send")) and screen.enabled(b), 20)
     desktop.press("Return")
     wait_for("the other format to be offered", lambda: screen.find("push button", AGAIN), 30)
-    assert any("Only the system may speak." in name for _, name, _ in screen.items()), "the reason is not shown"
+    assert any("No marmalade." in name for _, name, _ in screen.items()), "the reason is not shown"
     if pictures:
         desktop.screenshot(pictures / "refused.png")
     press_button(screen, AGAIN)
