@@ -1,6 +1,6 @@
 // Attention over a cache of F16 or Q8_0 in 16-bit integers with exact 32-bit sums: twice the products of floats an
 // instruction, and rounding no coarser than a half's. Included once a target, after attention.h, whose forms in floats
-// serve a cache of F32; the functions of the kernel table are at the end.
+// serve a cache of F32, and many rows over one of Q8_0; the functions of the kernel table are at the end.
 //
 // A vector's lanes are queries: neighbouring rows, the heads that share a key, or both. A tile of kKeyTile positions is
 // converted once for all of them. Scores, weights and results have queries in lanes too, so that a softmax never sums
@@ -492,7 +492,9 @@ static void wordsExpanded(const AttentionArgs& a, const ExpandArgs& x) {
 
 // ---- the functions of the table: words where the cache holds no floats
 
-static void attentionMany(const AttentionArgs& a) { a.kType == CacheType::f32 ? floatsMany(a) : wordsMany(a); }
+// Many rows over an 8-bit cache stay in floats: there single rows of a prompt may diverge by a tenth already
+// (resources/docs/decisions/0006).
+static void attentionMany(const AttentionArgs& a) { a.kType == CacheType::f16 ? wordsMany(a) : floatsMany(a); }
 
 static void attentionExpanded(const AttentionArgs& a, const ExpandArgs& x) {
   a.kType == CacheType::f32 ? floatsExpanded(a, x) : wordsExpanded(a, x);
