@@ -15,6 +15,8 @@
 #include "kernels/cpu/weight_formats_32.h"
 // (and this the books)
 #include "kernels/cpu/weight_formats_grid.h"
+// (this all formats)
+#include "kernels/cpu/scale_vectors.h"
 // (these use the ones above)
 #include "kernels/cpu/mat_vec.h"
 #include "kernels/cpu/mat_vec_units.h"

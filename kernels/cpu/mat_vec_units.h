@@ -44,12 +44,28 @@ struct UnitPart {
   const std::byte* end = nullptr;                     // of the last row of all
 };
 
+// kLanes blocks of a part from `block` on, of which there are `count`; those behind are zero.
+template <bool kHalves, bool kMinimum>
+LEMMA_SIMD void loadScales(const UnitRow& row, int32_t block, int count, F* scale, F* minimum) {
+  const auto load = [&](const float* from) __attribute__((always_inline)) {
+    return count < kLanes ? firstOf(from + block, count) : fload(from + block);
+  };
+#pragma GCC unroll 2
+  for (int p = 0; p < (kHalves ? 2 : 1); ++p) {
+    scale[p] = load(row.scale[p]);
+    if constexpr (kMinimum) minimum[p] = load(row.minimum[p]);
+  }
+}
+
 // Where a tile finds the levels of blocks 4 (base + kQuad) and on of a part, base a multiple of kGroup: in scratch, one
 // kind of tile for all formats that share it, or in the file's own bytes. The sums are the same.
 template <bool kHalves_, bool kSigned_>
 struct LevelsInScratch {
   static constexpr bool kHalves = kHalves_, kSigned = kSigned_, kMinimum = true;
   static constexpr int kZero = 0;
+  LEMMA_UNIT void scales(const UnitPart&, int64_t, const UnitRow& row, int32_t block, int count, F* scale, F* minimum) {
+    loadScales<kHalves, kMinimum>(row, block, count, scale, minimum);
+  }
   template <int kQuad>
   LEMMA_UNIT void load(const UnitPart&, int64_t, const UnitRow& row, int32_t base, Quad& first, Quad& second) {
     first = quadAt(row.levels + 128 * (base + kQuad));
@@ -60,6 +76,14 @@ template <class B>
 struct LevelsInFile {
   static constexpr bool kHalves = B::kHalves, kSigned = B::kSigned, kMinimum = B::kMinimum;
   static constexpr int kZero = B::kZero;
+  LEMMA_UNIT void scales(const UnitPart& part, int64_t rowOffset, const UnitRow& row, int32_t block, int count,
+                         F* scale, F* minimum) {
+    if constexpr (kScaleVectors<B>) {
+      firstScaleVectors<B>(part.units + rowOffset + block / B::kBlocks * B::kBytes, count, scale, minimum);
+    } else {
+      loadScales<kHalves, kMinimum>(row, block, count, scale, minimum);
+    }
+  }
   template <int kQuad>
   LEMMA_UNIT void load(const UnitPart& part, int64_t rowOffset, const UnitRow&, int32_t base, Quad& first,
                        Quad& second) {
@@ -145,11 +169,11 @@ static void unitTile(const MatVecArgs& a, const UnitPart& part, const UnitRow* r
 #pragma GCC unroll 4
     for (int t = 0; t < kTokens; ++t) tile.sum[r][t] = sums[t * kRowsAtOnce + r];
   }
-  for (int32_t b = 0; b < part.blocks; b += kLanes) {
-    const int count = part.blocks - b;
-    const auto scales = [&](const float* from) __attribute__((always_inline)) {
-      return count < kLanes ? firstOf(from + b, count) : fload(from + b);
-    };
+  const auto addBlocks = [&]<bool kWhole>(int32_t b) __attribute__((always_inline)) {
+    const int count = kWhole ? kLanes : part.blocks - b;
+    F scale[kRows][kParts], minimum[kRows][kParts];
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) L::scales(part, tile.offsets[r], *tile.rows[r], b, count, scale[r], minimum[r]);
 #pragma GCC unroll 4
     for (int t = 0; t < kTokens; ++t) {
       const F xs = fload(actScale[t] + b);
@@ -158,12 +182,11 @@ static void unitTile(const MatVecArgs& a, const UnitPart& part, const UnitRow* r
         const F xsum = fload(actSum[t] + p * layout.padded + b);
 #pragma GCC unroll 4
         for (int r = 0; r < kRows; ++r) {
-          const F w = scales(tile.rows[r]->scale[p]);
-          tile.scale[p][r][t] = fmul(w, xs);
+          tile.scale[p][r][t] = fmul(scale[r][p], xs);
           if constexpr (L::kMinimum) {
-            tile.sum[r][t] = fma(scales(tile.rows[r]->minimum[p]), xsum, tile.sum[r][t]);
+            tile.sum[r][t] = fma(minimum[r][p], xsum, tile.sum[r][t]);
           } else if constexpr (L::kZero != 0) {
-            tile.sum[r][t] = fma(fmul(w, fset(float(-L::kZero))), xsum, tile.sum[r][t]);
+            tile.sum[r][t] = fma(fmul(scale[r][p], fset(float(-L::kZero))), xsum, tile.sum[r][t]);
           }
         }
       }
@@ -177,7 +200,10 @@ static void unitTile(const MatVecArgs& a, const UnitPart& part, const UnitRow* r
       if (left > 2) tile.template quad<2>(q);
       if (left > 3) tile.template quad<3>(q);
     }
-  }
+  };
+  int32_t b = 0;
+  for (; b + kLanes <= part.blocks; b += kLanes) addBlocks.template operator()<true>(b);
+  if (b < part.blocks) addBlocks.template operator()<false>(b);
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
@@ -243,10 +269,12 @@ static void matVecOneRow(const MatVecArgs& a, const std::byte* end) {
   const auto partAt = [&](int64_t n, int32_t b) __attribute__((always_inline)) {
     const std::byte* const units = a.weights + n * int64_t(a.rowBytes) + b / B::kBlocks * B::kBytes;
     UnitPart part{b, blocks - b < kUnitGap ? blocks - b : kUnitGap, units, units + kAhead, end};
-    const int64_t whole = int64_t((part.blocks + B::kBlocks - 1) / B::kBlocks) * B::kBytes;
-    if (end - units < whole) {  // the last row ends within a unit; the rows before it too, where they are shorter
+    constexpr int kStep = kScaleVectors<B> ? kLanes : B::kBlocks;  // blocks that are read together
+    static_assert(kUnitGap % kStep == 0 && kStep % B::kBlocks == 0);
+    const int64_t whole = int64_t((part.blocks + kStep - 1) / kStep) * (kStep / B::kBlocks) * B::kBytes;
+    if (end - units < whole) {  // the last row ends within what is read; the rows before it too, where they are shorter
       static_assert((kUnitGap / B::kBlocks + 1) * B::kBytes <= int(2 * sizeof(UnitRow)));
-      auto* const room = reinterpret_cast<std::byte*>(s.rows + 2) + n % 2 * B::kBytes;
+      auto* const room = reinterpret_cast<std::byte*>(s.rows + 2) + (kScaleVectors<B> ? 0 : n % 2 * B::kBytes);
       memset(room, 0, size_t(whole));
       memcpy(room, units, size_t(end - units));
       part.units = room;
@@ -254,18 +282,22 @@ static void matVecOneRow(const MatVecArgs& a, const std::byte* end) {
     return part;
   };
   UnitPart part = partAt(0, 0);
-  unpackScales<B>(part.units, part.blocks, s.rows[0]);
+  if constexpr (!kScaleVectors<B>) unpackScales<B>(part.units, part.blocks, s.rows[0]);
   F sums[kRowsAtOnce] = {fzero(), fzero(), fzero(), fzero()};
   for (int64_t n = 0, which = 0; n < a.n; which ^= 1) {
     const bool last = part.block + part.blocks == blocks;
     const int64_t nextRow = n + (last ? 1 : 0);
     UnitPart next = part;
-    if (nextRow < a.n) {
-      next = partAt(nextRow, last ? 0 : part.block + kUnitGap);
-      unpackScales<B>(next.units, next.blocks, s.rows[which ^ 1]);
+    const auto goOn = [&]() __attribute__((always_inline)) {
+      if (nextRow < a.n) next = partAt(nextRow, last ? 0 : part.block + kUnitGap);
+    };
+    if constexpr (!kScaleVectors<B>) {
+      goOn();
+      if (nextRow < a.n) unpackScales<B>(next.units, next.blocks, s.rows[which ^ 1]);
     }
     const int64_t r = n % kRowsAtOnce;
     unitTile<LevelsInFile<B>, 1, 1>(a, part, s.rows + which, 0, 0, sums + r);
+    if constexpr (kScaleVectors<B>) goOn();
     if (last && (r == kRowsAtOnce - 1 || n == a.n - 1)) {
       alignas(16) float out[kRowsAtOnce];
       _mm_store_ps(out, sum4(sums[0], sums[1], sums[2], sums[3]));

@@ -124,7 +124,9 @@ struct UnitIQ4_XS : UnitOf256 {
     first = lookUp(load16(kIq4Table.values), bitsFrom<0, 0, 0, 0>(v, 15));
     second = lookUp(load16(kIq4Table.values), bitsFrom<4, 4, 4, 4>(v, 15));
   }
-  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
+  static constexpr bool kUnsignedGroups = false;
+  LEMMA_UNIT float factor(const std::byte* unit) { return halfAt(unit); }
+  LEMMA_UNIT __m128i groups(const std::byte* unit) {
     int16_t bits;
     memcpy(&bits, unit + offsetof(Block, scalesHigh), 2);
     // The two bits of each group on top of a word of its own, then below.
@@ -133,8 +135,10 @@ struct UnitIQ4_XS : UnitOf256 {
     const __m128i high = _mm_slli_epi16(_mm_srli_epi16(apart, 14), 4);
     const __m128i pairs = load4(unit + offsetof(Block, scalesLow));
     const __m128i low = _mm_and_si128(_mm_unpacklo_epi8(pairs, _mm_srli_epi16(pairs, 4)), _mm_set1_epi8(15));
-    const __m128i groups = _mm_sub_epi8(_mm_or_si128(_mm_packus_epi16(high, high), low), _mm_set1_epi8(32));
-    storeScaled<false>(groups, halfAt(unit), scale);
+    return _mm_sub_epi8(_mm_or_si128(_mm_packus_epi16(high, high), low), _mm_set1_epi8(32));
+  }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
+    storeScaled<false>(groups(unit), factor(unit), scale);
   }
 };
 

@@ -58,8 +58,11 @@ struct UnitIQ2_XS : UnitOf256 {
     const auto signs = [&](int i) { return _mm_srli_epi16(load16(p + 32 * quad + 16 * i), 9); };
     giveSigns(withEighth(_mm_packus_epi16(signs(0), signs(1))), kZero, first, second);
   }
+  static constexpr bool kUnsignedGroups = true;
+  LEMMA_UNIT float factor(const std::byte* unit) { return halfAt(unit) * 0.125f; }
+  LEMMA_UNIT __m128i groups(const std::byte* unit) { return oddNibbles(load8(unit + offsetof(Block, scales))); }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
-    storeHalfScales<true>(oddNibbles(load8(unit + offsetof(Block, scales))), halfAt(unit) * 0.125f, scale);
+    storeHalfScales<true>(groups(unit), factor(unit), scale);
   }
 };
 
@@ -80,8 +83,11 @@ struct UnitIQ2_S : UnitOf256 {
     loadEights<BookIQ2_S>(n, first, second);
     giveSigns(load16(unit + offsetof(Block, signs) + 16 * quad), kZero, first, second);
   }
+  static constexpr bool kUnsignedGroups = true;
+  LEMMA_UNIT float factor(const std::byte* unit) { return halfAt(unit) * 0.125f; }
+  LEMMA_UNIT __m128i groups(const std::byte* unit) { return oddNibbles(load8(unit + offsetof(Block, scales))); }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
-    storeHalfScales<true>(oddNibbles(load8(unit + offsetof(Block, scales))), halfAt(unit) * 0.125f, scale);
+    storeHalfScales<true>(groups(unit), factor(unit), scale);
   }
 };
 
@@ -110,8 +116,11 @@ struct UnitIQ3_S : UnitOf256 {
     foursOf<BookIQ3_S>(wordsOfBytes(unit + offsetof(Block, low) + 32 * quad) | above, first, second);
     giveSigns(load16(unit + offsetof(Block, signs) + 16 * quad), kZero, first, second);
   }
+  static constexpr bool kUnsignedGroups = true;
+  LEMMA_UNIT float factor(const std::byte* unit) { return halfAt(unit); }
+  LEMMA_UNIT __m128i groups(const std::byte* unit) { return oddNibbles(load4(unit + offsetof(Block, scales))); }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
-    storeScaled<true>(oddNibbles(load4(unit + offsetof(Block, scales))), halfAt(unit), scale);
+    storeScaled<true>(groups(unit), factor(unit), scale);
   }
 };
 
@@ -139,10 +148,15 @@ struct UnitIQ1_S : UnitOf256 {
     const auto down = uint64_t(_mm_cvtsi128_si64(_mm_srai_epi16(groups, 15)));
     shiftDown(down, down, first, second);
   }
+  static constexpr bool kUnsignedGroups = true;
+  LEMMA_UNIT float factor(const std::byte* unit) { return halfAt(unit) * IQ1_S::kShift; }
+  LEMMA_UNIT __m128i groups(const std::byte* unit) {
+    const __m128i tops = _mm_srli_epi16(load16(unit + offsetof(Block, groups)), 11);
+    const __m128i n = _mm_or_si128(_mm_and_si128(tops, _mm_set1_epi16(14)), _mm_set1_epi16(1));
+    return _mm_packus_epi16(n, n);
+  }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
-    const __m128i groups = load16(unit + offsetof(Block, groups));
-    const __m128i n = _mm_or_si128(_mm_and_si128(_mm_srli_epi16(groups, 11), _mm_set1_epi16(14)), _mm_set1_epi16(1));
-    storeScaled<true>(_mm_packus_epi16(n, n), halfAt(unit) * IQ1_S::kShift, scale);
+    storeScaled<true>(groups(unit), factor(unit), scale);
   }
 };
 
@@ -164,21 +178,26 @@ struct UnitIQ1_M : UnitOf256 {
     const __m128i halves = _mm_shuffle_epi8(down, _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
     shiftDown(uint64_t(_mm_cvtsi128_si64(halves)), uint64_t(_mm_extract_epi64(halves, 1)), first, second);
   }
-  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
-    const __m128i words = load8(unit + offsetof(Block, scales));  // each: four times 3 bits, then 4 bits of the factor
-    const __m128i tops = _mm_srli_epi16(words, 12);
+  static constexpr bool kUnsignedGroups = true;
+  // Each word: four times 3 bits of a scale, then 4 bits of the factor.
+  LEMMA_UNIT float factor(const std::byte* unit) {
+    const __m128i tops = _mm_srli_epi16(load8(unit + offsetof(Block, scales)), 12);
+    const auto nibbles = uint64_t(_mm_cvtsi128_si64(tops));
+    const auto half = uint32_t(nibbles | nibbles >> 12 | nibbles >> 24 | nibbles >> 36) & 0xffff;
+    return _mm_cvtss_f32(halvesToFloats(_mm_cvtsi32_si128(int32_t(half)))) * IQ1_M::kShift;
+  }
+  LEMMA_UNIT __m128i groups(const std::byte* unit) {
+    const __m128i words = load8(unit + offsetof(Block, scales));
     const __m128i twice = _mm_unpacklo_epi16(words, words);
     const auto odd = [&](__m128i four) __attribute__((always_inline)) {
       const __m128i toTop = _mm_setr_epi16(1 << 13, 1 << 10, 1 << 7, 1 << 4, 1 << 13, 1 << 10, 1 << 7, 1 << 4);
       const __m128i n = _mm_and_si128(_mm_srli_epi16(_mm_mullo_epi16(four, toTop), 12), _mm_set1_epi16(14));
       return _mm_or_si128(n, _mm_set1_epi16(1));
     };
-    const __m128i bytes =
-        _mm_packus_epi16(odd(_mm_unpacklo_epi32(twice, twice)), odd(_mm_unpackhi_epi32(twice, twice)));
-    const auto nibbles = uint64_t(_mm_cvtsi128_si64(tops));
-    const auto factor = uint32_t(nibbles | nibbles >> 12 | nibbles >> 24 | nibbles >> 36) & 0xffff;
-    storeHalfScales<true>(bytes, _mm_cvtss_f32(halvesToFloats(_mm_cvtsi32_si128(int32_t(factor)))) * IQ1_M::kShift,
-                          scale);
+    return _mm_packus_epi16(odd(_mm_unpacklo_epi32(twice, twice)), odd(_mm_unpackhi_epi32(twice, twice)));
+  }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
+    storeHalfScales<true>(groups(unit), factor(unit), scale);
   }
 };
 

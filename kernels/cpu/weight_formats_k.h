@@ -89,14 +89,18 @@ struct UnitQ3_K : UnitOf256 {
     bitPairs(unit + offsetof(Block, low) + 32 * quad, first, second);
     addHighBits(unit + offsetof(Block, high), quad, 4, first, second);
   }
-  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
+  static constexpr bool kUnsignedGroups = false;
+  LEMMA_UNIT float factor(const std::byte* unit) { return halfAt(unit + offsetof(Block, scale)); }
+  LEMMA_UNIT __m128i groups(const std::byte* unit) {
     uint32_t word[3];  // low 4 bits of groups 0 to 3 and 8 to 11, of 4 to 7 and 12 to 15, then 2 bits of each
     memcpy(word, unit + offsetof(Block, scales), sizeof word);
     const auto four = [&](int i) {
       return int32_t((word[i & 1] >> (i & 2) * 2 & 0x0f0f0f0f) | (word[2] >> i * 2 & 0x03030303) << 4);
     };
-    const __m128i groups = _mm_sub_epi8(_mm_setr_epi32(four(0), four(1), four(2), four(3)), _mm_set1_epi8(32));
-    storeHalfScales<false>(groups, halfAt(unit + offsetof(Block, scale)), scale);
+    return _mm_sub_epi8(_mm_setr_epi32(four(0), four(1), four(2), four(3)), _mm_set1_epi8(32));
+  }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
+    storeHalfScales<false>(groups(unit), factor(unit), scale);
   }
 };
 
@@ -132,8 +136,11 @@ struct UnitQ6_K : UnitOf256 {
     first = bitsFrom<0, 0, 4, 4>(pieces<0, 2, 0, 2>(p), 15) | times16(high[0]);
     second = bitsFrom<0, 0, 4, 4>(pieces<1, 3, 1, 3>(p), 15) | times16(high[1]);
   }
+  static constexpr bool kUnsignedGroups = false;
+  LEMMA_UNIT float factor(const std::byte* unit) { return halfAt(unit + offsetof(Block, scale)); }
+  LEMMA_UNIT __m128i groups(const std::byte* unit) { return load16(unit + offsetof(Block, scales)); }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
-    storeHalfScales<false>(load16(unit + offsetof(Block, scales)), halfAt(unit + offsetof(Block, scale)), scale);
+    storeHalfScales<false>(groups(unit), factor(unit), scale);
   }
 };
 
