@@ -93,7 +93,11 @@ struct LevelsInFile {
     const int32_t quad = kWhole ? kQuad % kQuads : (base + kQuad) % kQuads;
     const int64_t at = rowOffset + (kWhole ? base / kQuads + kQuad / kQuads : (base + kQuad) / kQuads) * B::kBytes;
     if (quad == 0) prefetchUnit<B>(part.next + at);
-    B::levels(part.units + at, quad, first, second);
+    if constexpr (kInPlace<B>) {
+      B::levelsInPlace(part.units + at, quad, first, second);
+    } else {
+      B::levels(part.units + at, quad, first, second);
+    }
   }
 };
 

@@ -63,6 +63,13 @@ LEMMA_SIMD Quad bitsFrom(const Quad& q, int mask) {
   return quadOf([&](int i)
                     __attribute__((always_inline)) { return band(shiftLanes(q.v[i], n + i * kGroup), bset(mask)); });
 }
+// The same bits, `mask` in lane i moved up by a, b, c or d, where they are.
+template <int a, int b, int c, int d>
+LEMMA_SIMD Quad bitsInPlace(const Quad& q, int mask) {
+  const auto of = [&](int n) { return _mm_set1_epi8(char(mask << n)); };
+  const Quad masks = lanes(of(a), of(b), of(c), of(d));
+  return quadOf([&](int i) __attribute__((always_inline)) { return band(q.v[i], masks.v[i]); });
+}
 LEMMA_SIMD Quad operator|(const Quad& a, const Quad& b) {
   return quadOf([&](int i) __attribute__((always_inline)) { return bor(a.v[i], b.v[i]); });
 }

@@ -10,6 +10,13 @@ namespace lemma::cpu::LEMMA_CPU_TARGET {
 template <class B>
 constexpr bool kScaleVectors = false;
 
+// Levels that are not shifted down, each block's scale smaller instead: exact, as both are by powers of two. They may
+// be above 128.
+template <class B>
+constexpr bool kInPlace = kScaleVectors<B>&& kByteZero == 128 && requires {
+  B::kPlaces;
+};
+
 #if defined(__AVX512F__)
 
 // Eight halves, kStride bytes apart: each is read with what lies before it, into its place.
@@ -142,6 +149,11 @@ LEMMA_SCALE_VECTORS(UnitIQ1_S, *scale = unitScale<B>(units))
 template <class B>
 LEMMA_SIMD void firstScaleVectors(const std::byte* units, int count, F* scale, F* minimum) {
   scaleVectors(B{}, units, scale, minimum);
+  if constexpr (kInPlace<B>) {
+    constexpr auto place = [](int block) { return 1.0f / float(1 << block * B::kPlaces % 8); };
+    const F places = _mm512_broadcast_f32x4(_mm_setr_ps(place(0), place(1), place(2), place(3)));
+    for (int p = 0; p < (B::kHalves ? 2 : 1); ++p) scale[p] = fmul(scale[p], places);
+  }
   if (count >= kLanes) return;
   const auto first = [&](F v) { return _mm512_maskz_mov_ps(__mmask16((1u << count) - 1), v); };
   for (int p = 0; p < (B::kHalves ? 2 : 1); ++p) {

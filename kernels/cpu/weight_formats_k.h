@@ -73,6 +73,13 @@ struct UnitQ2_K : UnitOf256 {
   LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
     bitPairs(unit + offsetof(Block, q) + 32 * quad, first, second);
   }
+  // Levels times 1, 4, 16 and 64, by block: what levels() shifts down.
+  static constexpr int kPlaces = 2;
+  LEMMA_UNIT void levelsInPlace(const std::byte* unit, int quad, Quad& first, Quad& second) {
+    const std::byte* const p = unit + offsetof(Block, q) + 32 * quad;
+    first = bitsInPlace<0, 2, 4, 6>(everyLaneOf(load16(p)), 3);
+    second = bitsInPlace<0, 2, 4, 6>(everyLaneOf(load16(p + 16)), 3);
+  }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float* minimum) {
     const __m128i groups = load16(unit), mask = _mm_set1_epi8(15);
     storeHalfScales<true>(_mm_and_si128(groups, mask), halfAt(unit + offsetof(Block, scale)), scale);
@@ -110,6 +117,13 @@ struct UnitQ4_K : UnitOf256 {
   static constexpr bool kMinimum = true;
   LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
     nibblePairs(unit + offsetof(Block, q) + 64 * quad, first, second);
+  }
+  // Levels times 1 and 16 in turn, by block.
+  static constexpr int kPlaces = 4;
+  LEMMA_UNIT void levelsInPlace(const std::byte* unit, int quad, Quad& first, Quad& second) {
+    const std::byte* const p = unit + offsetof(Block, q) + 64 * quad;
+    first = bitsInPlace<0, 4, 0, 4>(pieces<0, 0, 2, 2>(p), 15);
+    second = bitsInPlace<0, 4, 0, 4>(pieces<1, 1, 3, 3>(p), 15);
   }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float* minimum) { storeKScales(unit, scale, minimum); }
 };
