@@ -10,6 +10,7 @@
 #include "engine/model_file/model_file.h"
 #include "engine/model_info.h"
 #include "engine/models/model_arch.h"
+#include "engine/park/cache_identity.h"
 #include "engine/schedule/stepper.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "kernels/api/backend_list.h"
@@ -90,6 +91,7 @@ struct Model::Impl {
   std::unique_ptr<Tokenizer> tokenizer;
   std::string withoutTokenizer;  // why there is none
   Hparams hparams;
+  KvLayout layout;
   std::unique_ptr<WeightStore> weights;
   std::unique_ptr<ModelGraph> graph, draftGraph;
   std::optional<Stepper> layers;  // without an executor where only the vocabulary was loaded
@@ -156,12 +158,12 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
   }
 
   const int pages = (info.contextSize + kPageTokens - 1) / kPageTokens + kSparePages;
-  const KvLayout layout{.type = kvType,
-                        .headDim = hparams.kv.keyDim,
-                        .vDim = hparams.kv.valueDim,
-                        .kvHeads = hparams.kv.heads,
-                        .pageTokens = kPageTokens,
-                        .pages = pages};
+  layout = {.type = kvType,
+            .headDim = hparams.kv.keyDim,
+            .vDim = hparams.kv.valueDim,
+            .kvHeads = hparams.kv.heads,
+            .pageTokens = kPageTokens,
+            .pages = pages};
   LEMMA_CHECK(checkFitsMemory(layout, hparams.layers + (draftGraph ? 1 : 0), info.contextSize));
 
   LEMMA_TRY(backend, makeBackend(options));
@@ -206,6 +208,27 @@ void Model::truncate(SeqId seq, int length) { impl_->layers->cache().truncate(se
 void Model::drop(SeqId seq) { impl_->layers->cache().drop(seq); }
 int Model::length(SeqId seq) const { return impl_->layers->cache().length(seq); }
 Result<SeqId> Model::fork(SeqId seq, int length) { return impl_->layers->cache().fork(seq, length); }
+
+Result<void> Model::readPage(SeqId seq, int index, std::span<std::byte> out) const {
+  return impl_->layers->readPage(seq, index, out);
+}
+Result<void> Model::appendPage(SeqId seq, std::span<const std::byte> bytes, int tokens) {
+  return impl_->layers->appendPage(seq, bytes, tokens);
+}
+CacheShape Model::cacheShape() const {
+  const Executor* executor = impl_->layers->executor();
+  if (!executor) return {};
+  std::string computed = std::string(typeInfo(impl_->layout.type)->name) + "\n";
+  for (const DeviceInfo& device : executor->devices()) computed += device.name + "\n";
+  return {.identity = cacheIdentity(impl_->file, impl_->info.contextSize, computed),
+          .type = uint32_t(impl_->layout.type),
+          .layers = uint32_t(impl_->hparams.layers),
+          .headDim = uint32_t(impl_->layout.headDim),
+          .vDim = uint32_t(impl_->layout.vDim),
+          .kvHeads = uint32_t(impl_->layout.kvHeads),
+          .pageTokens = uint32_t(impl_->layout.pageTokens),
+          .pageBytes = executor->pools().pageBytes()};
+}
 
 Stepper* Model::draft() { return impl_->draft ? &*impl_->draft : nullptr; }
 

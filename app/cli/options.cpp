@@ -51,6 +51,13 @@ void setDevice(ModelOptions& options, const std::string& text) {
   options.target = name.size() == text.size() ? "" : text.substr(name.size() + 1);  // the backend knows its own
 }
 
+// The XDG base directory specification: a relative path counts as unset.
+std::string baseFolder(const char* variable, const char* belowHome) {
+  const char* value = std::getenv(variable);
+  const char* home = std::getenv("HOME");
+  return value && value[0] == '/' ? value : std::string(home ? home : "") + belowHome;
+}
+
 }  // namespace
 
 CLI::Option* addInteger(CLI::App& app, const std::string& names, int& value, int64_t low, int64_t high,
@@ -105,12 +112,10 @@ CLI::Option* addNumber(CLI::App& app, const std::string& names, std::optional<fl
 }
 
 std::string defaultModelPath() {
-  const char* data = std::getenv("XDG_DATA_HOME");
-  const char* home = std::getenv("HOME");
-  // The XDG base directory specification: a relative path counts as unset.
-  const std::string base = data && data[0] == '/' ? data : std::string(home ? home : "") + "/.local/share";
-  return base + "/lemma/models/SmolLM2-135M-Instruct.Q4_1.gguf";
+  return baseFolder("XDG_DATA_HOME", "/.local/share") + "/lemma/models/SmolLM2-135M-Instruct.Q4_1.gguf";
 }
+
+std::string parkedFolder() { return baseFolder("XDG_CACHE_HOME", "/.cache") + "/lemma/parked"; }
 
 CLI::Option* addModelPath(CLI::App& app, std::string& path) {
   return app.add_option("-m,--model", path, "Model: a GGUF file, the first of a split one, or a Hugging Face folder")
