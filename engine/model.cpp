@@ -25,11 +25,12 @@ constexpr int kDefaultContext = 8192;
 constexpr int kMostRows = 16'384;
 
 Result<Type> kvTypeOf(const std::string& name) {
-  constexpr std::pair<std::string_view, Type> kTypes[] = {{"f16", Type::F16}, {"q8_0", Type::Q8_0}, {"f32", Type::F32}};
+  constexpr std::pair<std::string_view, Type> kTypes[] = {
+      {"f16", Type::F16}, {"q8_0", Type::Q8_0}, {"fp8", Type::F8_E4M3}, {"f32", Type::F32}};
   for (const auto& [text, type] : kTypes) {
     if (name == text) return type;
   }
-  return fail(Err::badValue, "the cache type " + quotedName(name) + " is none of f16, q8_0 and f32");
+  return fail(Err::badValue, "the cache type " + quotedName(name) + " is none of f16, q8_0, fp8 and f32");
 }
 
 Result<const ModelArch*> archOf(const ModelHeader& header) {

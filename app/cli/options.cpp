@@ -117,6 +117,11 @@ std::string defaultModelPath() {
 
 std::string parkedFolder() { return baseFolder("XDG_CACHE_HOME", "/.cache") + "/lemma/parked"; }
 
+const std::vector<std::string>& cacheTypes() {
+  static const std::vector<std::string> kTypes{"f16", "q8_0", "fp8", "f32"};
+  return kTypes;
+}
+
 CLI::Option* addModelPath(CLI::App& app, std::string& path) {
   return app.add_option("-m,--model", path, "Model: a GGUF file, the first of a split one, or a Hugging Face folder")
       ->type_name("FILE")
@@ -143,8 +148,8 @@ void addComputeOptions(CLI::App& app, ModelOptions& options) {
       ->default_str("as -t");
   addInteger(app, "--batch", options.batch, 1, 16384, "Most tokens of one forward pass");
   app.add_option("--kv", options.kv, "Type of the cache of keys and values")
-      ->check(CLI::IsMember({"f16", "q8_0", "f32"}))
-      ->type_name("f16|q8_0|f32")
+      ->check(CLI::IsMember(cacheTypes()))
+      ->type_name("f16|q8_0|fp8|f32")
       ->default_str(options.kv);
 }
 

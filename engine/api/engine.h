@@ -32,7 +32,7 @@ struct LoadOptions {
   int batch = 512;              // most rows of one forward pass
   int threads = 0;              // generation; 0 = all cores
   int promptThreads = 0;        // prompts; 0 = as threads
-  std::string kvType = "f16";   // f16, q8_0, f32
+  std::string kvType = "f16";   // f16, q8_0, fp8, f32
   std::string backend = "cpu";  // an entry of backendList()
   std::string target;           // cpu: force an instruction set
   bool vocabularyOnly = false;  // tokenizer and metadata, no weights

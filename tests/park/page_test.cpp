@@ -61,14 +61,17 @@ TEST(Pages, ofEveryCacheTypeGoOver) {
   const TemporaryFile file;
   ASSERT_TRUE(TinyModel("llama").writer().write(file.path()));
   for (const BackendEntry& entry : backendList()) {
-    for (const char* type : {"f16", "q8_0", "f32"}) expectPagesGoOver(file.path(), std::string(entry.name), type);
+    for (const char* type : {"f16", "q8_0", "fp8", "f32"})
+      expectPagesGoOver(file.path(), std::string(entry.name), type);
   }
 }
 
 TEST(Pages, ofLatentAttentionGoOver) {
   const auto file = goldens() / "models/deepseek_v3/model-f32.gguf";
   LEMMA_NEED_GOLDENS(file);
-  for (const BackendEntry& entry : backendList()) expectPagesGoOver(file.string(), std::string(entry.name), "f16");
+  for (const BackendEntry& entry : backendList()) {
+    for (const char* type : {"f16", "fp8"}) expectPagesGoOver(file.string(), std::string(entry.name), type);
+  }
 }
 
 // Behind the sequence's end nothing of another conversation may come out.
