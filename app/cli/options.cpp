@@ -147,7 +147,9 @@ void addComputeOptions(CLI::App& app, ModelOptions& options) {
   addInteger(app, "--tb,--threads-batch", options.promptThreads, 1, kMaxThreads, "Threads that read prompts; also -tb")
       ->default_str("as -t");
   addInteger(app, "--batch", options.batch, 1, 16384, "Most tokens of one forward pass");
-  app.add_option("--kv", options.kv, "Type of the cache of keys and values")
+  app.add_option("--kv", options.kv,
+                 "Type of the cache of keys and values: f16; q8_0 takes 53 % of its room and fp8 50 %, at mean KL "
+                 "divergences of 0.0008 and 0.014 where f16 has 0.000001 (SmolLM2, resources/docs/exactness.md)")
       ->check(CLI::IsMember(cacheTypes()))
       ->type_name("f16|q8_0|fp8|f32")
       ->default_str(options.kv);
