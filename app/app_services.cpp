@@ -19,7 +19,7 @@ AppServices::AppServices(const Paths& paths, storage::SettingMap overrides) {
   };
   store_ = std::make_unique<storage::StorageThread>(std::move(options), executor, std::move(callbacks));
   worker_ = std::make_unique<EngineWorker>();
-  model_ = std::make_unique<ModelAdapter>(*worker_, *store_, paths);
+  model_ = std::make_unique<ModelAdapter>(*worker_, *store_, paths, overrides);
   chat_ = std::make_unique<ChatAdapter>(*worker_, *store_, *model_);
   history_ = std::make_unique<HistoryAdapter>(*store_, *chat_);
   chat_->setHistory(history_.get());

@@ -6,6 +6,9 @@
 #include <mutex>
 
 #include "engine/model.h"
+#include "engine/park/parked_folder.h"
+#include "engine/park/parked_read.h"
+#include "engine/park/parking.h"
 #include "engine/sample/sampler.h"
 #include "engine/schedule/answer_stream.h"
 #include "engine/schedule/prompt_builder.h"
@@ -43,9 +46,11 @@ struct Running {
   std::vector<Token> text;                 // prompt and answer as the model reads them
   int held = 0;                            // so many of them the cache holds; the rest is read before the next draw
   std::unique_ptr<Speculator> speculator;  // null where nothing is guessed
+  std::unique_ptr<ParkedRead> reading;     // while what is parked of the prompt is brought back
   int cached = 0, drawn = 0, guessed = 0, accepted = 0, computed = 0;
   Clock::time_point started = Clock::now(), promptDone, thoughtDone, firstToken;
   bool promptRead = false, thoughtOver = false;
+  bool forgotten = false;  // nothing of it is to be parked
 
   int pending() const { return int(text.size()) - held; }
 };
@@ -82,6 +87,7 @@ struct Engine::Impl {
   std::unique_ptr<Model> model, draftModel;
   std::unique_ptr<PromptBuilder> builder;
   std::unique_ptr<SequencePool> pool, draftPool;
+  std::unique_ptr<Parking> parking;
   std::function<std::unique_ptr<Proposer>()> proposer;
   StepCost cost;
   std::vector<std::unique_ptr<Running>> running;
@@ -100,6 +106,8 @@ struct Engine::Impl {
   void finish(Running& r, StopReason reason);
   void failWith(Running& r, Error error);
   void release(Running& r);
+  std::function<void()> toPark(const Running& r, StopReason reason);
+  void bringBack(Running& r);
   void takeWishes();
   bool wishesWait();
   bool begin(Running& r);
@@ -163,6 +171,9 @@ Result<ModelInfo> Engine::load(const LoadOptions& options, const std::function<v
     impl_->draftModel = std::move(draftModel);
     impl_->draftPool = std::make_unique<SequencePool>(*impl_->draftModel);
   }
+  if (options.parking.quotaBytes == 0 && !options.parking.folder.empty()) clearParked(options.parking.folder);
+  if (options.parking.quotaBytes > 0 && !options.parking.folder.empty() && impl_->builder)
+    impl_->parking = std::make_unique<Parking>(options.parking, impl_->model->cacheShape());
   impl_->proposer = options.proposer;
   impl_->batchRows = std::max(1, options.batch);
   return info;
@@ -170,6 +181,7 @@ Result<ModelInfo> Engine::load(const LoadOptions& options, const std::function<v
 
 void Engine::unload() {
   while (!impl_->running.empty()) impl_->finish(*impl_->running.front(), StopReason::cancelled);
+  impl_->parking.reset();
   impl_->pool.reset();
   impl_->draftPool.reset();
   impl_->builder.reset();
@@ -198,6 +210,17 @@ void Engine::cancel(RequestId id) {
 void Engine::endThought(RequestId id) {
   std::lock_guard lock(impl_->wishesMutex);
   impl_->answerNow.push_back(id);
+}
+
+void Engine::forget(const std::string& conversation) {
+  for (const auto& r : impl_->running) {
+    if (r->request.conversation == conversation) r->forgotten = true;
+  }
+  if (impl_->parking) impl_->parking->forget(conversation);
+}
+
+void Engine::flushParked() {
+  if (impl_->parking) impl_->parking->flush();
 }
 
 Result<int> Engine::countTokens(const ChatRequest& request) const {
@@ -254,10 +277,38 @@ void Engine::Impl::finish(Running& r, StopReason reason) {
           std::chrono::duration<double, std::milli>((r.thoughtOver ? r.thoughtDone : now) - r.promptDone).count();
     }
   }
+  const auto park = toPark(r, reason);
   release(r);
   const Sink sink = std::move(r.sink);
   remove(&r);
   sink(f);
+  park();
+}
+
+// What is to be done for the disk behind the last event: it copies pages, and the answer should not wait for that.
+std::function<void()> Engine::Impl::toPark(const Running& r, StopReason reason) {
+  if (!parking || !r.hasSequence || r.forgotten) return [] {};
+  // The next turn goes on from the person's words: a thought, and the answer behind it, is never read again unless the
+  // answer goes on.
+  const bool over = reason == StopReason::end || reason == StopReason::stop;
+  const bool thoughtOf = r.stream && r.stream->thinkTokens() > 0;
+  const size_t useful = over && thoughtOf ? std::min(size_t(r.held), r.prompt.tokens.size()) : size_t(r.held);
+  const auto held = model->fork(r.seq, int(useful));
+  if (!held) return [] {};
+  return [this, seq = *held, tokens = std::vector<Token>(r.text.begin(), r.text.begin() + ptrdiff_t(useful)),
+          conversation = r.request.conversation] {
+    parking->park(tokens, conversation,
+                  [&](int page, std::span<std::byte> out) { return model->readPage(seq, page, out); });
+    model->drop(seq);
+  };
+}
+
+// A piece of what is parked of the prompt comes back into the cache.
+void Engine::Impl::bringBack(Running& r) {
+  constexpr std::chrono::milliseconds kPiece{20};
+  if (!r.reading->step(kPiece, [this] { return pool->evictOne(); })) r.reading.reset();
+  r.cached = r.held = model->length(r.seq);
+  r.sink(PromptProgress{r.held, int(r.prompt.tokens.size()), r.cached, r.prompt.turnsLeftOut});
 }
 
 void Engine::Impl::takeWishes() {
@@ -350,14 +401,20 @@ bool Engine::Impl::begin(Running& r) {
   // A prompt is computed as if nothing of it were known, so that the answer is the same; an answer that goes on, as if
   // it had not stopped.
   const bool continues = !r.request.continueThink.empty() || !r.request.continueAnswer.empty();
-  const SequencePool::Lease lease = pool->take(r.prompt.tokens, continues ? 1 : model->leastPromptRows());
+  const int toCompute = continues ? 1 : model->leastPromptRows();
+  const SequencePool::Lease lease = pool->take(r.prompt.tokens, toCompute);
   r.seq = lease.seq;
   r.hasSequence = true;
   r.cached = lease.cached;
   r.held = lease.cached;
   r.text = r.prompt.tokens;
   for (Token t : r.prompt.tokens) r.sampler->accept(t);
-  r.sink(PromptProgress{lease.cached, int(r.prompt.tokens.size()), lease.cached, r.prompt.turnsLeftOut});
+  if (parking) {
+    const size_t most = r.text.size() - std::min(r.text.size(), size_t(toCompute));
+    r.reading = ParkedRead::begin(*parking, *model, r.seq, std::span(r.text).first(most), r.held);
+    r.cached = r.held = model->length(r.seq);
+  }
+  r.sink(PromptProgress{r.held, int(r.prompt.tokens.size()), r.cached, r.prompt.turnsLeftOut});
   return true;
 }
 
@@ -393,6 +450,7 @@ void Engine::Impl::plan() {
   shares.clear();
   int rows = 0;
   for (const auto& r : running) {
+    if (r->reading) continue;
     const int n = r->pending();
     if (n <= kDecodeRows && rows + n <= std::min(kDecodeRows, batchRows)) {
       shares.push_back({.running = r.get(), .rows = n});
@@ -400,7 +458,8 @@ void Engine::Impl::plan() {
     }
   }
   const auto most = std::min(kDecodeRows, batchRows);
-  const auto prompt = std::find_if(running.begin(), running.end(), [most](auto& r) { return r->pending() > most; });
+  const auto prompt =
+      std::find_if(running.begin(), running.end(), [most](auto& r) { return !r->reading && r->pending() > most; });
   if (prompt != running.end() && (shares.empty() || promptTurn)) {
     Running& r = **prompt;
     const int piece = promptPiece(r.pending(), std::min(kPromptChunk, batchRows), model->leastPromptRows());
@@ -500,7 +559,11 @@ bool Engine::step() {
   }
   if (d.running.empty()) return false;
 
+  for (const auto& r : d.running) {
+    if (r->reading) d.bringBack(*r);
+  }
   d.plan();
+  if (d.shares.empty()) return true;
   {
     std::lock_guard lock(d.wishesMutex);
     d.inForward.clear();

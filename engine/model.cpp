@@ -10,6 +10,7 @@
 #include "engine/model_file/model_file.h"
 #include "engine/model_info.h"
 #include "engine/models/model_arch.h"
+#include "engine/park/cache_identity.h"
 #include "engine/schedule/stepper.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "kernels/api/backend_list.h"
@@ -24,11 +25,12 @@ constexpr int kDefaultContext = 8192;
 constexpr int kMostRows = 16'384;
 
 Result<Type> kvTypeOf(const std::string& name) {
-  constexpr std::pair<std::string_view, Type> kTypes[] = {{"f16", Type::F16}, {"q8_0", Type::Q8_0}, {"f32", Type::F32}};
+  constexpr std::pair<std::string_view, Type> kTypes[] = {
+      {"f16", Type::F16}, {"q8_0", Type::Q8_0}, {"fp8", Type::F8_E4M3}, {"f32", Type::F32}};
   for (const auto& [text, type] : kTypes) {
     if (name == text) return type;
   }
-  return fail(Err::badValue, "the cache type " + quotedName(name) + " is none of f16, q8_0 and f32");
+  return fail(Err::badValue, "the cache type " + quotedName(name) + " is none of f16, q8_0, fp8 and f32");
 }
 
 Result<const ModelArch*> archOf(const ModelHeader& header) {
@@ -90,6 +92,7 @@ struct Model::Impl {
   std::unique_ptr<Tokenizer> tokenizer;
   std::string withoutTokenizer;  // why there is none
   Hparams hparams;
+  KvLayout layout;
   std::unique_ptr<WeightStore> weights;
   std::unique_ptr<ModelGraph> graph, draftGraph;
   std::optional<Stepper> layers;  // without an executor where only the vocabulary was loaded
@@ -156,12 +159,12 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
   }
 
   const int pages = (info.contextSize + kPageTokens - 1) / kPageTokens + kSparePages;
-  const KvLayout layout{.type = kvType,
-                        .headDim = hparams.kv.keyDim,
-                        .vDim = hparams.kv.valueDim,
-                        .kvHeads = hparams.kv.heads,
-                        .pageTokens = kPageTokens,
-                        .pages = pages};
+  layout = {.type = kvType,
+            .headDim = hparams.kv.keyDim,
+            .vDim = hparams.kv.valueDim,
+            .kvHeads = hparams.kv.heads,
+            .pageTokens = kPageTokens,
+            .pages = pages};
   LEMMA_CHECK(checkFitsMemory(layout, hparams.layers + (draftGraph ? 1 : 0), info.contextSize));
 
   LEMMA_TRY(backend, makeBackend(options));
@@ -206,6 +209,27 @@ void Model::truncate(SeqId seq, int length) { impl_->layers->cache().truncate(se
 void Model::drop(SeqId seq) { impl_->layers->cache().drop(seq); }
 int Model::length(SeqId seq) const { return impl_->layers->cache().length(seq); }
 Result<SeqId> Model::fork(SeqId seq, int length) { return impl_->layers->cache().fork(seq, length); }
+
+Result<void> Model::readPage(SeqId seq, int index, std::span<std::byte> out) const {
+  return impl_->layers->readPage(seq, index, out);
+}
+Result<void> Model::appendPage(SeqId seq, std::span<const std::byte> bytes, int tokens) {
+  return impl_->layers->appendPage(seq, bytes, tokens);
+}
+CacheShape Model::cacheShape() const {
+  const Executor* executor = impl_->layers->executor();
+  if (!executor) return {};
+  std::string computed = std::string(typeInfo(impl_->layout.type)->name) + "\n";
+  for (const DeviceInfo& device : executor->devices()) computed += device.name + "\n";
+  return {.identity = cacheIdentity(impl_->file, impl_->info.contextSize, computed),
+          .type = uint32_t(impl_->layout.type),
+          .layers = uint32_t(impl_->hparams.layers),
+          .headDim = uint32_t(impl_->layout.headDim),
+          .vDim = uint32_t(impl_->layout.vDim),
+          .kvHeads = uint32_t(impl_->layout.kvHeads),
+          .pageTokens = uint32_t(impl_->layout.pageTokens),
+          .pageBytes = executor->pools().pageBytes()};
+}
 
 Stepper* Model::draft() { return impl_->draft ? &*impl_->draft : nullptr; }
 

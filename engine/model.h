@@ -12,6 +12,7 @@
 
 #include "engine/api/engine.h"
 #include "engine/api/types.h"
+#include "engine/memory/cache_shape.h"
 #include "kernels/api/backend.h"
 
 namespace lemma {
@@ -65,6 +66,12 @@ class Model {
   void drop(SeqId seq);
   int length(SeqId seq) const;
   Result<SeqId> fork(SeqId seq, int length);  // a copy that shares nothing afterwards
+
+  // What a page of the cache is; pages of models of the same shape may stand for each other.
+  CacheShape cacheShape() const;
+  // A page as bytes, and back: Stepper says how.
+  Result<void> readPage(SeqId seq, int index, std::span<std::byte> out) const;
+  Result<void> appendPage(SeqId seq, std::span<const std::byte> bytes, int tokens);
 
   // The layer that guesses the token after next (multi-token prediction), with sequences of its own; null where
   // LoadOptions did not ask for it or the model has none. A row at position i is the token at i + 1 beside the hidden

@@ -32,7 +32,7 @@ class Checker {
   }
 
   void pool(const TensorView& v, int64_t dim, const char* what) {
-    require(v.type == Type::F32 || v.type == Type::F16 || v.type == Type::Q8_0, what);
+    require(v.type == Type::F32 || v.type == Type::F16 || v.type == Type::Q8_0 || v.type == Type::F8_E4M3, what);
     weight(v, what);
     require(v.rank == 4 && v.ne[0] == dim && v.ne[1] > 0 && v.ne[2] == op_.p.kvHeads && v.ne[3] > 0, what);
   }
@@ -104,14 +104,15 @@ void checkRope(Checker& c, const Op& op) {
 void checkKvWrite(Checker& c, const Op& op) {
   c.heads(false);
   c.activation(op.in[0], "k is not F32 rows");
-  c.pool(op.out[0], op.p.headDim, "the K pool is not {headDim, pageTokens, kvHeads, pages} of F32, F16 or Q8_0");
+  c.pool(op.out[0], op.p.headDim,
+         "the K pool is not {headDim, pageTokens, kvHeads, pages} of F32, F16, Q8_0 or F8_E4M3");
   c.require(op.in[0].ne[0] == int64_t(op.p.kvHeads) * op.p.headDim, "k is not {kvHeads * headDim, rows}");
   if (op.p.vDim == 0) {
     c.require(op.in[1].empty() && op.out[1].empty(), "there are values, but vDim is 0");
     return;
   }
   c.activation(op.in[1], "v is not F32 rows");
-  c.pool(op.out[1], op.p.vDim, "the V pool is not {vDim, pageTokens, kvHeads, pages} of F32, F16 or Q8_0");
+  c.pool(op.out[1], op.p.vDim, "the V pool is not {vDim, pageTokens, kvHeads, pages} of F32, F16, Q8_0 or F8_E4M3");
   c.require(op.in[1].ne[0] == int64_t(op.p.kvHeads) * op.p.vDim, "v is not {kvHeads * vDim, rows}");
   c.require(op.out[0].ne[1] == op.out[1].ne[1] && op.out[0].ne[3] == op.out[1].ne[3], "the pools differ in pages");
 }
@@ -120,8 +121,9 @@ void checkAttention(Checker& c, const Op& op) {
   c.heads();
   c.activation(op.in[0], "q is not F32 rows");
   c.activation(op.out[0], "its output is not F32 rows");
-  c.pool(op.in[1], op.p.headDim, "the K pool is not {headDim, pageTokens, kvHeads, pages} of F32, F16 or Q8_0");
-  c.pool(op.in[2], op.p.vDim, "the V pool is not {vDim, pageTokens, kvHeads, pages} of F32, F16 or Q8_0");
+  c.pool(op.in[1], op.p.headDim,
+         "the K pool is not {headDim, pageTokens, kvHeads, pages} of F32, F16, Q8_0 or F8_E4M3");
+  c.pool(op.in[2], op.p.vDim, "the V pool is not {vDim, pageTokens, kvHeads, pages} of F32, F16, Q8_0 or F8_E4M3");
   c.require(op.p.heads > 0 && op.p.kvHeads > 0 && op.p.heads % op.p.kvHeads == 0, "heads is no multiple of kvHeads");
   c.require(op.in[0].ne[0] == int64_t(op.p.heads) * op.p.headDim, "q is not {heads * headDim, rows}");
   c.require(op.out[0].ne[0] == int64_t(op.p.heads) * op.p.vDim, "its output is not {heads * vDim, rows}");
@@ -140,7 +142,7 @@ void checkAttentionMla(Checker& c, const Op& op) {
             "its heads or their dims are zero");
   c.activation(op.in[0], "q is not F32 rows");
   c.activation(op.out[0], "its output is not F32 rows");
-  c.pool(pool, pool.ne[0], "the pool is not {latent + ropeDims, pageTokens, 1, pages} of F32, F16 or Q8_0");
+  c.pool(pool, pool.ne[0], "the pool is not {latent + ropeDims, pageTokens, 1, pages} of F32, F16, Q8_0 or F8_E4M3");
   c.weight(keys, "its key matrices have no format that decodes");
   c.weight(values, "its value matrices have no format that decodes");
   c.require(op.in[0].ne[0] == int64_t(op.p.heads) * op.p.headDim, "q is not {heads * headDim, rows}");

@@ -45,6 +45,7 @@ inline constexpr SettingSpec kSettings[] = {
     {"think", SettingType::effort, 0, 10485760, "medium", "Thinking effort"},
     {"max_tokens", SettingType::integer, 0, 10485760, 0, "Longest answer"},  // 0: what the context holds
     {"context", SettingType::integer, 0, 10485760, 0, "Context"},            // 0: what the model allows
+    {"park", SettingType::integer, 0, 1024, 4, "Disk for conversations that were read, in GiB"},  // 0: none
     {"system", SettingType::text, 0, 1 << 20, "", "System prompt"},
     {"builtin_template", SettingType::integer, 0, 1, 0, "Built-in chat format"},  // 1: not the model's own template
 };

@@ -297,6 +297,10 @@ void ChatAdapter::stopAllIn(const QString& conversationId) {
   }
 }
 
+void ChatAdapter::forget(const QString& conversationId) {
+  worker_.forget(fromQt(conversationId), model_.parkedFolder());
+}
+
 void ChatAdapter::shutDown() {
   drain();
   for (const auto& a : std::as_const(answers_)) {

@@ -42,6 +42,8 @@ class ChatAdapter : public ui::ChatPort {
   // The message as it stands now, where it is being generated: the store is up to 100 ms behind, and one commit.
   std::optional<ui::Message> running(const QString& messageId) const;
   void stopAllIn(const QString& conversationId);
+  // What the engine keeps of it on disk goes.
+  void forget(const QString& conversationId);
   // Writes what is not yet written and ends every answer; for the program's end.
   void shutDown();
 

@@ -74,6 +74,7 @@ void HistoryAdapter::remove(const QString& conversationId) {
   store_.call([id = *id](Store& s) { return s.remove(id); },
               [this, conversationId](storage::Result<void> done) {
                 if (done) {
+                  chat_.forget(conversationId);
                   emit conversationRemoved(conversationId);
                 } else {
                   emit failed(conversationId, toQt(done.error().what));

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/adapters/translate.h"
+#include "app/core/chat_request.h"
 #include "app/core/model_name.h"
 #include "app/log.h"
 
@@ -59,8 +60,9 @@ struct ModelAdapter::Progress {
   std::atomic<uint64_t> done{0}, total{0};
 };
 
-ModelAdapter::ModelAdapter(EngineWorker& worker, storage::StorageThread& store, const Paths& paths, QObject* parent)
-    : ui::ModelPort(parent), worker_(worker), store_(store), paths_(paths) {
+ModelAdapter::ModelAdapter(EngineWorker& worker, storage::StorageThread& store, const Paths& paths,
+                           storage::SettingMap overrides, QObject* parent)
+    : ui::ModelPort(parent), worker_(worker), store_(store), paths_(paths), overrides_(std::move(overrides)) {
   progressTimer_.setInterval(kProgressMs);
   connect(&progressTimer_, &QTimer::timeout, this, [this] {
     const qint64 done = qint64(progress_->done), total = qint64(progress_->total);
@@ -133,10 +135,24 @@ void ModelAdapter::load(const QString& path, const QString& shownName) {
   problemDetails_.clear();
   card_ = {.name = shownName, .path = path};
   setState(State::Loading);
-  LoadOptions options;
-  options.path = path.toStdString();
+  atWorker_ = false;
+  store_.call([](storage::Store& s) { return s.settings(storage::Store::Scope::person, ""); },
+              [this, attempt, path](storage::Result<storage::SettingMap> person) {
+                if (attempt != attempt_) return;
+                LoadOptions options;
+                options.path = path.toStdString();
+                if (person) {  // without its settings nothing is known of what may be kept
+                  options.parking = parkingOptions(paths_.parked(), *person, overrides_);
+                  options.parking.notice = logWarning;
+                }
+                handOver(attempt, std::move(options));
+              });
+}
+
+void ModelAdapter::handOver(quint64 attempt, LoadOptions options) {
+  atWorker_ = true;
   worker_.load(
-      options,
+      std::move(options),
       [progress = progress_](LoadProgress p) {
         progress->total = p.bytesTotal;
         progress->done = p.bytesDone;
@@ -201,7 +217,11 @@ void ModelAdapter::retry() {
 }
 
 void ModelAdapter::cancelLoading() {
-  if (state_ == State::Loading) worker_.cancelLoad();
+  if (state_ != State::Loading) return;
+  worker_.cancelLoad();
+  if (attempt_ == 0 || atWorker_) return;
+  loadEnded(attempt_, fail(Err::cancelled, "loading was cancelled"));
+  ++attempt_;
 }
 
 void ModelAdapter::refreshKnown() {

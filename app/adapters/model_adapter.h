@@ -18,13 +18,17 @@ class ModelAdapter : public ui::ModelPort {
   Q_OBJECT
 
  public:
-  ModelAdapter(EngineWorker& worker, storage::StorageThread& store, const Paths& paths, QObject* parent = nullptr);
+  // `overrides`: settings of this run, above what is stored.
+  ModelAdapter(EngineWorker& worker, storage::StorageThread& store, const Paths& paths,
+               storage::SettingMap overrides = {}, QObject* parent = nullptr);
   ~ModelAdapter() override;
 
   // Loads the model that was used last, else the default one. Call once, when the window is up.
   void start();
 
   const std::optional<ModelInfo>& loaded() const { return loaded_; }
+
+  std::string parkedFolder() const { return paths_.parked(); }
 
   State state() const override { return state_; }
   ui::ModelCard current() const override { return card_; }
@@ -41,6 +45,7 @@ class ModelAdapter : public ui::ModelPort {
  private:
   struct Progress;
   void load(const QString& path, const QString& shownName);
+  void handOver(quint64 attempt, LoadOptions options);
   void loadEnded(quint64 attempt, const Result<ModelInfo>& result);
   void refreshKnown();
   void missing(const storage::ModelRecord& model);
@@ -49,6 +54,7 @@ class ModelAdapter : public ui::ModelPort {
   EngineWorker& worker_;
   storage::StorageThread& store_;
   const Paths paths_;
+  const storage::SettingMap overrides_;
   State state_ = State::Empty;
   ui::ModelCard card_;
   std::optional<ModelInfo> loaded_;
@@ -57,7 +63,8 @@ class ModelAdapter : public ui::ModelPort {
   QList<ui::ModelCard> known_;
   std::shared_ptr<Progress> progress_;
   QTimer progressTimer_;
-  quint64 attempt_ = 0;  // answers of an older load are not the current one's
+  quint64 attempt_ = 0;    // answers of an older load are not the current one's
+  bool atWorker_ = false;  // the current load: its settings are read and the engine has it
 };
 
 }  // namespace lemma::app

@@ -38,6 +38,35 @@ void addSpeculationOptions(CLI::App& app, ConversationOptions& options) {
       ->type_name("FILE");
 }
 
+// "on", "off", or bytes: "512M", "4G".
+std::optional<uint64_t> parseDiskSpace(std::string text) {
+  if (text == "off") return 0;
+  if (text == "on") return kParkingQuota;
+  constexpr std::string_view kUnits = "KMGT";
+  const size_t unit = text.empty() ? std::string_view::npos : kUnits.find(text.back());
+  const int shift = unit == std::string_view::npos ? 0 : 10 * (int(unit) + 1);
+  if (shift > 0) text.pop_back();
+  const auto number = parseInteger(text);
+  if (!number || *number < 0 || uint64_t(*number) > (uint64_t(1) << 50) >> shift) return std::nullopt;
+  return uint64_t(*number) << shift;
+}
+
+void addParkOption(CLI::App& app, ConversationOptions& options) {
+  app.add_option_function<std::string>(
+         "--park",
+         [&options](const std::string& text) {
+           options.park = parseDiskSpace(text);
+           if (!options.park) {
+             throw CLI::ValidationError("--park", "'" + text + "' is not on, off or an amount of disk, 512M or 4G");
+           }
+         },
+         "Keep what was read on disk, so that a conversation that comes again is not read anew; on is 4G; off removes "
+         "what is there (" +
+             parkedFolder() + ")")
+      ->type_name("on|off|SIZE")
+      ->default_str("neither kept nor looked for");
+}
+
 }  // namespace
 
 void addConversationOptions(CLI::App& app, ConversationOptions& options) {
@@ -51,6 +80,7 @@ void addConversationOptions(CLI::App& app, ConversationOptions& options) {
   app.add_flag("--answer-only", options.answerOnly, "Leave the thought out of what is printed");
   addSamplingOptions(app, options.sampling);
   addSpeculationOptions(app, options);
+  addParkOption(app, options);
   addContextOption(app, options.model);
   addComputeOptions(app, options.model);
 }
@@ -59,6 +89,11 @@ Result<ModelInfo> load(Engine& engine, const ConversationOptions& options, const
   ProgressLine line;
   LoadOptions how = loadOptions(options.model);
   how.draftModel = options.draftModel;
+  if (options.park) {
+    how.parking = {.folder = parkedFolder(), .quotaBytes = *options.park, .notice = [](const std::string& sentence) {
+                     std::fprintf(stderr, "%s\n", sentence.c_str());
+                   }};
+  }
   how.draft = options.speculate == Speculation::draft && options.draftModel.empty();
   auto model = engine.load(
       how,

@@ -19,6 +19,7 @@ struct ConversationOptions {
   std::string system, templatePath, draftModel;
   Speculation speculate = Speculation::automatic;
   bool answerOnly = false;
+  std::optional<uint64_t> park;  // bytes of disk for what was read; 0 = what is there is removed
 };
 
 void addConversationOptions(CLI::App& app, ConversationOptions& options);

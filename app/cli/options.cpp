@@ -51,6 +51,13 @@ void setDevice(ModelOptions& options, const std::string& text) {
   options.target = name.size() == text.size() ? "" : text.substr(name.size() + 1);  // the backend knows its own
 }
 
+// The XDG base directory specification: a relative path counts as unset.
+std::string baseFolder(const char* variable, const char* belowHome) {
+  const char* value = std::getenv(variable);
+  const char* home = std::getenv("HOME");
+  return value && value[0] == '/' ? value : std::string(home ? home : "") + belowHome;
+}
+
 }  // namespace
 
 CLI::Option* addInteger(CLI::App& app, const std::string& names, int& value, int64_t low, int64_t high,
@@ -105,11 +112,14 @@ CLI::Option* addNumber(CLI::App& app, const std::string& names, std::optional<fl
 }
 
 std::string defaultModelPath() {
-  const char* data = std::getenv("XDG_DATA_HOME");
-  const char* home = std::getenv("HOME");
-  // The XDG base directory specification: a relative path counts as unset.
-  const std::string base = data && data[0] == '/' ? data : std::string(home ? home : "") + "/.local/share";
-  return base + "/lemma/models/SmolLM2-135M-Instruct.Q4_1.gguf";
+  return baseFolder("XDG_DATA_HOME", "/.local/share") + "/lemma/models/SmolLM2-135M-Instruct.Q4_1.gguf";
+}
+
+std::string parkedFolder() { return baseFolder("XDG_CACHE_HOME", "/.cache") + "/lemma/parked"; }
+
+const std::vector<std::string>& cacheTypes() {
+  static const std::vector<std::string> kTypes{"f16", "q8_0", "fp8", "f32"};
+  return kTypes;
 }
 
 CLI::Option* addModelPath(CLI::App& app, std::string& path) {
@@ -137,9 +147,11 @@ void addComputeOptions(CLI::App& app, ModelOptions& options) {
   addInteger(app, "--tb,--threads-batch", options.promptThreads, 1, kMaxThreads, "Threads that read prompts; also -tb")
       ->default_str("as -t");
   addInteger(app, "--batch", options.batch, 1, 16384, "Most tokens of one forward pass");
-  app.add_option("--kv", options.kv, "Type of the cache of keys and values")
-      ->check(CLI::IsMember({"f16", "q8_0", "f32"}))
-      ->type_name("f16|q8_0|f32")
+  app.add_option("--kv", options.kv,
+                 "Type of the cache of keys and values: f16; q8_0 takes 53 % of its room and fp8 50 %, at mean KL "
+                 "divergences of 0.0008 and 0.014 where f16 has 0.000001 (SmolLM2, resources/docs/exactness.md)")
+      ->check(CLI::IsMember(cacheTypes()))
+      ->type_name("f16|q8_0|fp8|f32")
       ->default_str(options.kv);
 }
 

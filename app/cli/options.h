@@ -36,6 +36,11 @@ struct ModelOptions {
 // ${XDG_DATA_HOME:-~/.local/share}/lemma/models/SmolLM2-135M-Instruct.Q4_1.gguf
 std::string defaultModelPath();
 
+// ${XDG_CACHE_HOME:-~/.cache}/lemma/parked, as the window has it
+std::string parkedFolder();
+
+const std::vector<std::string>& cacheTypes();  // of --kv
+
 CLI::Option* addModelPath(CLI::App& app, std::string& path);   // -m alone
 void addComputeOptions(CLI::App& app, ModelOptions& options);  // --device, --place, -t, -tb, --batch, --kv
 void addContextOption(CLI::App& app, ModelOptions& options);   // --ctx

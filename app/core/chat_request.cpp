@@ -146,11 +146,20 @@ storage::SettingMap modelFileSettings(const ModelInfo& model) {
   return map;
 }
 
+ParkingOptions parkingOptions(const std::string& folder, const storage::SettingMap& person,
+                              const storage::SettingMap& run) {
+  storage::SettingLayers layers;
+  layers.person = person;
+  layers.message = run;
+  return {.folder = folder, .quotaBytes = uint64_t(integer(storage::resolve(layers), "park")) << 30};
+}
+
 ChatRequest chatRequest(const storage::Thread& thread, const storage::MessageId& answer,
                         const storage::ResolvedSettings& settings) {
   ChatRequest request;
   applySettings(request, settings);
   addTurns(request, thread, &answer, settings);
+  request.conversation = thread.conversation.id.str();
   for (const storage::Message& m : thread.messages) {
     if (m.id != answer) continue;
     request.continueThink = joined(m, {storage::PartKind::think});

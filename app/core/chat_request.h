@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/api/engine.h"
 #include "engine/api/types.h"
 #include "storage/settings.h"
 #include "storage/snapshot.h"
@@ -21,6 +22,10 @@ storage::Result<std::pair<std::string, storage::SettingValue>> parseSetting(cons
 
 // What a model's file recommends, as the settings layer between the program's own values and the person's.
 storage::SettingMap modelFileSettings(const ModelInfo& model);
+
+// Where what was read is parked, and how much disk that may take: the setting `park`, of the person or of this run.
+ParkingOptions parkingOptions(const std::string& folder, const storage::SettingMap& person,
+                              const storage::SettingMap& run);
 
 // Turns up to, but not including, `answer`: thoughts are left out, and questions whose answer has no words are joined
 // with the next one, because many templates refuse two questions in a row. Where `answer` already holds text, the

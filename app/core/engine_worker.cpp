@@ -3,6 +3,8 @@
 #include <utility>
 #include <variant>
 
+#include "engine/park/parked_folder.h"
+
 namespace lemma::app {
 
 EngineWorker::EngineWorker() : thread_([this](const std::stop_token& stop) { loop(stop); }) {}
@@ -78,6 +80,13 @@ void EngineWorker::cancel(Ticket ticket) {
 void EngineWorker::endThought(Ticket ticket) {
   std::lock_guard lock(mutex_);
   if (auto it = requests_.find(ticket); it != requests_.end()) engine_.endThought(it->second);
+}
+
+void EngineWorker::forget(std::string conversation, std::string folder) {
+  post([this, conversation = std::move(conversation), folder = std::move(folder)] {
+    engine_.forget(conversation);
+    forgetParked(folder, conversation);  // also what another model left
+  });
 }
 
 void EngineWorker::countTokens(ChatRequest request, std::function<void(Result<int>)> done) {

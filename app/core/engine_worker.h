@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <stop_token>
+#include <string>
 #include <thread>
 
 #include "engine/api/engine.h"
@@ -34,6 +35,9 @@ class EngineWorker {
   Ticket start(ChatRequest request, Engine::Sink sink);
   void cancel(Ticket ticket);
   void endThought(Ticket ticket);
+
+  // Removes what is parked of a conversation in `folder`, and parks no more of what runs of it.
+  void forget(std::string conversation, std::string folder);
 
   void countTokens(ChatRequest request, std::function<void(Result<int>)> done);
 

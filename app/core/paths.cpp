@@ -23,6 +23,7 @@ Paths pathsFromEnvironment() {
   Paths p;
   p.data = folder("XDG_DATA_HOME", "/.local/share");
   p.state = folder("XDG_STATE_HOME", "/.local/state");
+  p.cache = folder("XDG_CACHE_HOME", "/.cache");
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
   p.runtime = runtime && runtime[0] == '/' ? runtime : p.data;
   return p;

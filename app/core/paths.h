@@ -11,9 +11,11 @@ namespace lemma::app {
 struct Paths {
   std::string data;     // conversations and models: $XDG_DATA_HOME/lemma
   std::string state;    // logs: $XDG_STATE_HOME/lemma
+  std::string cache;    // what can be made again: $XDG_CACHE_HOME/lemma
   std::string runtime;  // sockets: $XDG_RUNTIME_DIR, else the data folder
   std::string database() const { return data + "/lemma.db"; }
   std::string lock() const { return data + "/lemma.lock"; }
+  std::string parked() const { return cache + "/parked"; }  // conversations' caches; lemma-cli has the same
   std::string defaultModel() const;
   std::string log() const { return state + "/lemma.log"; }
 };

@@ -18,19 +18,28 @@ class Model;
 class ProductObserver;
 class Proposer;
 
+// Conversations' caches on disk, so that one that is opened again is not read anew.
+struct ParkingOptions {
+  std::string folder;       // empty = nothing is parked, nor looked for
+  uint64_t quotaBytes = 0;  // most that all of it may take; 0 = nothing is parked, and what there is is removed
+  std::function<void(const std::string&)> notice;  // one sentence where it does not work; any thread
+};
+inline constexpr uint64_t kParkingQuota = 4ull << 30;  // what the programs use where nobody says otherwise
+
 struct LoadOptions {
   std::string path;
   int context = 0;              // tokens; 0 = what the model allows, at most 8192
   int batch = 512;              // most rows of one forward pass
   int threads = 0;              // generation; 0 = all cores
   int promptThreads = 0;        // prompts; 0 = as threads
-  std::string kvType = "f16";   // f16, q8_0, f32
+  std::string kvType = "f16";   // f16, q8_0, fp8, f32
   std::string backend = "cpu";  // an entry of backendList()
   std::string target;           // cpu: force an instruction set
   bool vocabularyOnly = false;  // tokenizer and metadata, no weights
   bool draft = false;           // also the layer that guesses the token after next, where the model has one
   std::string draftModel;       // a smaller model of the same vocabulary that guesses; empty = none
   std::function<std::unique_ptr<Proposer>()> proposer;  // guesses in place of all others, each guess is checked
+  ParkingOptions parking;
   ProductObserver* observer = nullptr;  // is shown the inputs of matrix products, which slows them; outlives the model
 };
 
@@ -60,6 +69,11 @@ class Engine {
 
   void cancel(RequestId id);      // what was generated stays; Finished says cancelled
   void endThought(RequestId id);  // "Answer now": closes the thought at the next whole code point
+
+  // Removes what is parked of a conversation (ChatRequest::conversation), and parks no more of what runs of it.
+  void forget(const std::string& conversation);
+  // Waits until everything is written that is to be parked.
+  void flushParked();
 
   // Tokens that the rendered conversation takes, for the context meter.
   Result<int> countTokens(const ChatRequest& request) const;

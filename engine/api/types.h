@@ -63,6 +63,7 @@ struct ChatRequest {
   Speculation speculate = Speculation::automatic;
   bool raw = false;              // turns[0].content is continued without a template
   std::string templateOverride;  // Jinja source; empty = the model's own
+  std::string conversation;      // its name, by which what is parked of it can be removed again
   bool builtinTemplate = false;  // the format that fits the vocabulary, whatever the model's own template says
   bool operator==(const ChatRequest&) const = default;
 };

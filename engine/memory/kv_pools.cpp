@@ -1,5 +1,6 @@
 #include "engine/memory/kv_pools.h"
 
+#include <cstring>
 #include <string>
 
 namespace lemma {
@@ -10,6 +11,22 @@ TensorView pageOf(const TensorView& pool, int32_t page) {
   view.off += uint64_t(page) * uint64_t(pool.nb[3]);
   view.ne[3] = 1;
   return view;
+}
+
+// The same page as bytes of the program's own memory.
+TensorView hostPage(TensorView page, std::byte* host) {
+  page.buf = {.bytes = uint64_t(page.nb[3]), .host = host};
+  page.off = 0;
+  return page;
+}
+
+Result<void> copyOnHost(Backend& backend, const TensorView& to, const TensorView& from) {
+  if (to.buf.host && from.buf.host) {
+    std::memcpy(to.data(), from.data(), size_t(to.nb[3]));
+    return {};
+  }
+  LEMMA_TRY(fence, backend.copy(to, from, {}));
+  return backend.wait(fence, kNoDeadline);
 }
 
 }  // namespace
@@ -65,6 +82,44 @@ Result<void> KvPools::copyPages(std::span<const PageCopy> copies) {
     }
   }
   for (const auto& [backend, fence] : fences) LEMMA_CHECK(backend->wait(fence, kNoDeadline));
+  return {};
+}
+
+uint64_t KvPools::pageBytes() const {
+  uint64_t bytes = 0;
+  for (const auto* pools : {&k_, &v_}) {
+    for (const TensorView& pool : *pools) bytes += pool.empty() ? 0 : uint64_t(pool.nb[3]);
+  }
+  return bytes;
+}
+
+Result<void> KvPools::readPage(int32_t page, int tokens, std::span<std::byte> out) const {
+  std::byte* to = out.data();
+  for (size_t layer = 0; layer < backends_.size(); ++layer) {
+    for (const TensorView& pool : {k_[layer], v_[layer]}) {
+      if (pool.empty()) continue;
+      const TensorView from = pageOf(pool, page);
+      LEMMA_CHECK(copyOnHost(*backends_[layer], hostPage(from, to), from));
+      for (int64_t head = 0; head < pool.ne[2]; ++head) {
+        const int64_t unused = (pool.ne[1] - tokens) * pool.nb[1];
+        std::memset(to + head * pool.nb[2] + tokens * pool.nb[1], 0, size_t(unused));
+      }
+      to += pool.nb[3];
+    }
+  }
+  return {};
+}
+
+Result<void> KvPools::writePage(int32_t page, std::span<const std::byte> bytes) {
+  auto* from = const_cast<std::byte*>(bytes.data());  // read only
+  for (size_t layer = 0; layer < backends_.size(); ++layer) {
+    for (const TensorView& pool : {k_[layer], v_[layer]}) {
+      if (pool.empty()) continue;
+      const TensorView to = pageOf(pool, page);
+      LEMMA_CHECK(copyOnHost(*backends_[layer], to, hostPage(to, from)));
+      from += pool.nb[3];
+    }
+  }
   return {};
 }
 

@@ -36,6 +36,12 @@ class KvPools {
   // Copies whole pages in every layer and waits for it.
   Result<void> copyPages(std::span<const PageCopy> copies);
 
+  // A page of all layers as bytes: each layer's keys, then its values.
+  uint64_t pageBytes() const;
+  // What is behind the first `tokens` positions comes out as zeros.
+  Result<void> readPage(int32_t page, int tokens, std::span<std::byte> out) const;
+  Result<void> writePage(int32_t page, std::span<const std::byte> bytes);
+
  private:
   std::vector<Backend*> backends_;  // of each layer
   std::vector<TensorView> k_, v_;

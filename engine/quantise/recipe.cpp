@@ -183,7 +183,7 @@ Result<std::vector<Type>> chooseTypes(const ModelHeader& header, const Recipe& r
   if (!mix) return fail(Err::badValue, "there is no recipe " + quotedName(recipe.name));
   for (const TypeRule& rule : rules) {
     const TypeInfo* info = typeInfo(rule.type);
-    if (!info || (!info->encode && !info->encodeBest)) {
+    if (!info || !isGgufType(rule.type) || (!info->encode && !info->encodeBest)) {
       return fail(Err::unsupported, "the type " + std::string(info ? info->name : "of a rule") + " cannot be written");
     }
   }

@@ -48,6 +48,8 @@ class Executor {
   std::span<const float> hidden() const { return hidden_; }
 
   Result<void> copyPages(std::span<const PageCopy> copies) { return pools_.copyPages(copies); }
+  KvPools& pools() { return pools_; }
+  const KvPools& pools() const { return pools_; }
   std::vector<DeviceInfo> devices() const;
   uint64_t bytes() const { return bytes_ + pools_.bytes(); }
 

@@ -111,4 +111,28 @@ Result<LogitsView> Stepper::forward(const Batch& batch, std::span<const float> h
   return LogitsView{*logits, vocabulary_, executor_->hidden()};
 }
 
+Result<void> Stepper::readPage(SeqId seq, int index, std::span<std::byte> out) const {
+  const int tokens = std::min(cache_.pageTokens(), cache_.length(seq) - index * cache_.pageTokens());
+  if (!executor_ || index < 0 || tokens < 1 || out.size() != executor_->pools().pageBytes())
+    return fail(Err::badValue, "there is no page " + std::to_string(index) + " of the sequence to read");
+  return executor_->pools().readPage(cache_.pages(seq)[size_t(index)], tokens, out);
+}
+
+Result<void> Stepper::appendPage(SeqId seq, std::span<const std::byte> bytes, int tokens) {
+  const int before = cache_.length(seq), pageTokens = cache_.pageTokens();
+  if (!executor_ || before % pageTokens != 0 || tokens < 1 || tokens > pageTokens ||
+      bytes.size() != executor_->pools().pageBytes()) {
+    return fail(Err::badValue, "the sequence cannot take a page at position " + std::to_string(before));
+  }
+  copies_.clear();
+  LEMMA_CHECK(cache_.reserve(seq, before + tokens, copies_));  // a new page, so nothing is copied
+  const auto written = executor_->pools().writePage(cache_.pages(seq)[size_t(before / pageTokens)], bytes);
+  if (written) {
+    cache_.commit(seq, before + tokens);
+  } else {
+    cache_.truncate(seq, before);
+  }
+  return written;
+}
+
 }  // namespace lemma

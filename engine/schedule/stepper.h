@@ -24,6 +24,11 @@ class Stepper {
   // `hidden` {rows, embedding}: for a layer that drafts, the model's hidden states at the rows' positions; else empty.
   Result<LogitsView> forward(const Batch& batch, std::span<const float> hidden, const CancelFlag& cancel);
 
+  // A page of a sequence as bytes (KvPools), what lies behind the sequence's end as zeros.
+  Result<void> readPage(SeqId seq, int index, std::span<std::byte> out) const;
+  // Adds `tokens` positions that were read so; the sequence ends with a whole page. Err::contextFull as forward().
+  Result<void> appendPage(SeqId seq, std::span<const std::byte> bytes, int tokens);
+
   KvCache& cache() { return cache_; }
   const KvCache& cache() const { return cache_; }
   const Executor* executor() const { return executor_.get(); }

@@ -22,6 +22,10 @@ struct CachedQ8 {
   }
 };
 
+struct CachedF8 {
+  LEMMA_SIMD F at(const std::byte* row, int64_t d) { return fmul(ValuesF8::load(row + d), fset(ValuesF8::kUnit)); }
+};
+
 // n values of a cached row as floats; out has room for whole vectors.
 LEMMA_SIMD void loadCached(CacheType type, const std::byte* p, int64_t n, float* out) {
   int64_t i = 0;
@@ -30,6 +34,9 @@ LEMMA_SIMD void loadCached(CacheType type, const std::byte* p, int64_t n, float*
   } else if (type == CacheType::f16) {
     for (; i + kLanes <= n; i += kLanes) fstore(out + i, CachedF16::at(p, i));
     if (i < n) fstore(out + i, loadSomeOf<ValuesF16>(p + 2 * i, n - i));
+  } else if (type == CacheType::f8) {
+    for (; i + kLanes <= n; i += kLanes) fstore(out + i, CachedF8::at(p, i));
+    if (i < n) fstore(out + i, fmul(loadSomeOf<ValuesF8>(p + i, n - i), fset(ValuesF8::kUnit)));
   } else {
     for (; i + kLanes <= n; i += kLanes) fstore(out + i, CachedF32::at(p, i));
     if (i < n) fstore(out + i, loadSomeOf<ValuesF32>(p + 4 * i, n - i));
@@ -346,8 +353,8 @@ static void floatsFew(const AttentionArgs& a) {
     out[a.vDim + 1] = 0;
     for (int64_t i = 0; i < f.vDim; ++i) f.sums[g * f.vDim + i] = 0;
   }
-  // Rows of whole vectors are read where they lie.
-  const bool whole = f.dim == a.headDim && f.vDim == a.vDim && a.kType == a.vType;
+  // Rows of whole vectors are read where they lie; 8-bit floats are made floats once for all heads.
+  const bool whole = f.dim == a.headDim && f.vDim == a.vDim && a.kType == a.vType && a.kType != CacheType::f8;
   const auto load = [&](int32_t tile, FewTile& t) {
     const int count = a.to - tile < kKeyTile ? a.to - tile : kKeyTile;
     placesOf(a.kPool, a.kPage, a.kSlot, a, tile, count, t.keys);

@@ -1,6 +1,6 @@
-// Attention over a cache of F16 or Q8_0 in 16-bit integers with exact 32-bit sums: twice the products of floats an
-// instruction, and rounding no coarser than a half's. Included once a target, after attention.h, whose forms in floats
-// serve a cache of F32, and many rows over one of Q8_0; the functions of the kernel table are at the end.
+// Attention over a cache of F16, Q8_0 or F8_E4M3 in 16-bit integers with exact 32-bit sums: twice the products of
+// floats an instruction, and rounding no coarser than a half's. Included once a target, after attention.h, whose forms
+// in floats serve a cache of F32, and many rows over one of Q8_0; the functions of the kernel table are at the end.
 //
 // A vector's lanes are queries: neighbouring rows, the heads that share a key, or both. A tile of kKeyTile positions is
 // converted once for all of them. Scores, weights and results have queries in lanes too, so that a softmax never sums

@@ -85,7 +85,7 @@ struct FormatKernels {
   void (*gemm)(const GemmArgs&) = nullptr;
 };
 
-enum class CacheType : uint8_t { f32, f16, q8 };
+enum class CacheType : uint8_t { f32, f16, q8, f8 };
 
 // One task of attention: `rows` consecutive queries of one sequence against the heads of one kv head.
 struct AttentionArgs {

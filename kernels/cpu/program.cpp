@@ -34,7 +34,10 @@ Rows rowsOf(const TensorView& v) {
 }
 
 Pool poolOf(const TensorView& v) {
-  const CacheType cache = v.type == Type::F32 ? CacheType::f32 : v.type == Type::F16 ? CacheType::f16 : CacheType::q8;
+  const CacheType cache = v.type == Type::F32    ? CacheType::f32
+                          : v.type == Type::F16  ? CacheType::f16
+                          : v.type == Type::Q8_0 ? CacheType::q8
+                                                 : CacheType::f8;
   return {v.data(), v.type, cache, v.ne[0], v.nb[1], v.nb[2], v.nb[3], int32_t(v.ne[1])};
 }
 

@@ -1,6 +1,6 @@
 // F8_E4M3: sign, 4 bits of exponent (bias 7) and 3 of mantissa; no infinity, one NaN (OCP 8-bit floating point,
-// "E4M3FN"). Weights of models trained in 8 bits; their scales lie beside them (BlockScales). Pure functions, any
-// thread.
+// "E4M3FN"). Weights of models trained in 8 bits, whose scales lie beside them (BlockScales), and caches, which have
+// none. Pure functions, any thread.
 #pragma once
 
 #include <bit>
@@ -24,6 +24,23 @@ struct F8_E4M3 {
       return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(float(mantissa) * 0x1p-9f));
     }
     return std::bit_cast<float>(sign | ((exponent + 120u) << 23) | (mantissa << 20));
+  }
+
+  // The nearest, of two the even one; what is larger than 448 becomes 448, and a NaN stays one.
+  static LEMMA_INLINE void encode(const float* in, Block& b) {
+    const uint32_t bits = std::bit_cast<uint32_t>(*in), sign = bits >> 24 & 0x80u, size = bits & 0x7fffffffu;
+    constexpr uint32_t kLargest = std::bit_cast<uint32_t>(448.0f), kLeastNormal = std::bit_cast<uint32_t>(0x1p-6f);
+    uint32_t code = 0;
+    if (size > 0x7f800000u) {
+      code = 0x7fu;
+    } else if (size >= kLargest) {
+      code = 0x7eu;
+    } else if (size >= kLeastNormal) {  // rounds at bit 20, and a carry moves the exponent
+      code = ((size + 0x7ffffu + (size >> 20 & 1u)) >> 20) - (120u << 3);
+    } else {  // added to 2^14, whose last bit is 2^-9, it is rounded so
+      code = std::bit_cast<uint32_t>(std::bit_cast<float>(size) + 0x1p14f) & 0xfu;
+    }
+    b.bits = uint8_t(sign | code);
   }
 };
 

@@ -141,5 +141,22 @@ TEST(ParseSetting, takesWhatTheTableAllows) {
   }
 }
 
+TEST(ChatRequest, itSaysWhichConversationItIsOf) {
+  Thread t;
+  t.thread.conversation.id = t.ids.conversation();
+  t.add(Role::user, {{.kind = PartKind::text, .text = "One?"}});
+  const auto answer = t.add(Role::assistant, {});
+  EXPECT_EQ(chatRequest(t.thread, answer, defaults()).conversation, t.thread.conversation.id.str());
+}
+
+TEST(ParkingOptions, aRunOverridesThePersonWhoOverridesTheProgram) {
+  constexpr uint64_t kGiB = 1ull << 30;
+  EXPECT_EQ(parkingOptions("/there", {}, {}).folder, "/there");
+  EXPECT_EQ(parkingOptions("/there", {}, {}).quotaBytes, kParkingQuota);
+  EXPECT_EQ(parkingOptions("/there", {{"park", int64_t(9)}}, {}).quotaBytes, 9 * kGiB);
+  EXPECT_EQ(parkingOptions("/there", {{"park", int64_t(9)}}, {{"park", int64_t(0)}}).quotaBytes, 0u);
+  EXPECT_EQ(parkingOptions("/there", {{"park", int64_t(-1)}}, {}).quotaBytes, kParkingQuota) << "no such amount";
+}
+
 }  // namespace
 }  // namespace lemma::app

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <future>
 
+#include "engine/park/parked_folder.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
 
@@ -125,6 +126,32 @@ TEST_F(EngineWorkerTest, aModelThatIsNotThereIsASentence) {
   const auto r = load("/nowhere/model.gguf");
   ASSERT_FALSE(r);
   EXPECT_NE(r.error().what.find("/nowhere/model.gguf"), std::string::npos);
+}
+
+TEST_F(EngineWorkerTest, whatIsParkedOfAConversationCanBeForgotten) {
+  const std::string parked = folder / "parked", path = folder / "model.gguf";
+  ASSERT_TRUE(writeTinyModel(path, {.context = 4096}));
+  for (const bool forget : {false, true}) {
+    EngineWorker own;
+    LoadOptions options;
+    options.path = path;
+    options.parking = {.folder = parked, .quotaBytes = kParkingQuota};
+    own.load(options, {}, [](const Result<ModelInfo>&) {});
+    ChatRequest r = endless();
+    r.conversation = "mine";
+    Heard heard;
+    own.start(r, heard.sink());
+    EXPECT_TRUE(heard.waitForWords());
+    if (forget) own.forget("mine", parked);
+    // Its end cancels the answer, and what it held is parked then.
+    std::promise<void> heardOf;
+    own.countTokens(r, [&heardOf](const Result<int>&) { heardOf.set_value(); });
+    heardOf.get_future().wait();
+    if (forget) {
+      EXPECT_TRUE(listParked(parked).empty());
+    }
+  }
+  EXPECT_TRUE(listParked(parked).empty()) << "nothing is parked of what was forgotten";
 }
 
 TEST_F(EngineWorkerTest, itEndsInMidAnswerAndTheSinkHearsOfIt) {

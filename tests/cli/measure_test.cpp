@@ -116,6 +116,29 @@ TEST(Perplexity, againstItselfAndAgainstAnotherFormat) {
   EXPECT_LE(other["kl"]["median"], other["kl"]["p99"]);
 }
 
+// The dial from quality to memory: what a smaller cache costs, measured against the same model with a larger one.
+TEST(Perplexity, againstAnotherCache) {
+  const std::string goldens = goldensFolder();
+  LEMMA_NEEDS(goldens, "the golden data");
+  const std::string path = temporaryFile("text.txt", englishText());
+  const auto run = [&](const std::string& kv) {
+    const Ran ran =
+        runCli({"perplexity", "--json", "--device", "reference", "--windows", "1", "-m",
+                goldens + "/models/deepseek_v3/model-f32.gguf", "--text", path, "--kv", kv, "--against-kv", "f32"});
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    return parsed(ran.out);
+  };
+  const auto same = run("f32"), half = run("f16"), eight = run("fp8");
+  EXPECT_EQ(same["against"]["kl"]["max"], 0.0);
+  EXPECT_EQ(same["against"]["kv"]["type"], "f32");
+  const auto loss = [](const auto& d) { return d["against"]["kl"]["mean"].template get<double>(); };
+  EXPECT_GT(loss(half), 0.0);
+  EXPECT_GT(loss(eight), loss(half));
+  const double room = half["kv"]["bytes_per_token"];
+  EXPECT_EQ(same["kv"]["bytes_per_token"].get<double>(), 2 * room);
+  EXPECT_EQ(eight["kv"]["bytes_per_token"].get<double>(), room / 2);
+}
+
 TEST(Perplexity, wrongInput) {
   LEMMA_NEEDS(smolModel(), "the default model");
   const std::string goldens = goldensFolder();

@@ -111,6 +111,14 @@ try:
     if pictures:
         desktop.screenshot(pictures / "answered.png")
 
+    # What was read is parked behind the answer, where the disk has room for it, for this person only.
+    parked = folder / "cache/lemma/parked"
+    if shutil.disk_usage(folder).free > 2 << 30:
+        wait_for("the conversation to be parked", lambda: parked.is_dir() and list(parked.glob("*.kv")), 20)
+        modes = {oct(p.stat().st_mode & 0o777) for p in [parked, *parked.glob("*.kv")]}
+        if modes != {"0o700", "0o600"}:
+            raise AssertionError(f"what is parked has the modes {modes}")
+
     # The second question is cut off in the middle of its thought: one that takes a while on a quick machine, too.
     ask(desktop, screen, "Explain step by step how a rainbow forms.")
     wait_for("the second thought",

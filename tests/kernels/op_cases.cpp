@@ -33,7 +33,7 @@ class Numbers {
   std::mt19937 engine_;
 };
 
-constexpr Type kPoolTypes[] = {Type::F32, Type::F16, Type::Q8_0};
+constexpr Type kPoolTypes[] = {Type::F32, Type::F16, Type::Q8_0, Type::F8_E4M3};
 constexpr int kRows[] = {1, 2, 7, 8, 9, 33};
 
 std::vector<const TypeInfo*> weightTypes() {
@@ -423,7 +423,7 @@ void attentionMlaCases(Cases& cases) {
                 .vDim = s.vDim,
                 .ropeDims = s.rope,
                 .keysByLatent = byLatent};
-    c.tolerance = pool == Type::Q8_0 || !isFloat(weight) ? kEightBit : pool == Type::F16 ? kSixteenBit : kFloat;
+    c.tolerance = pool == Type::Q8_0 || !isFloat(weight) ? kEightBit : pool == Type::F32 ? kFloat : kSixteenBit;
   };
   for (const Load& l : {Load{1, 1, 0}, Load{1, 1, 300}, Load{8, 4, 40}, Load{9, 1, 70}, Load{33, 3, 20}}) {
     for (bool byLatent : {false, true}) {
@@ -431,6 +431,8 @@ void attentionMlaCases(Cases& cases) {
       add(Type::F16, Type::F16, byLatent, {4, 64, 16, 48, 96}, l);
       add(Type::F16, Type::Q8_0, byLatent, {3, 64, 32, 64, 128}, l);
       add(Type::Q8_0, Type::BF16, byLatent, {2, 32, 32, 32, 64}, l);
+      add(Type::F8_E4M3, Type::F16, byLatent, {4, 64, 16, 48, 96}, l);
+      add(Type::F8_E4M3, Type::F32, byLatent, {4, 16, 8, 24, 40}, l);
     }
   }
   add(Type::F16, Type::F16, false, {64, 32, 16, 32, 64}, {1, 1, 200});  // more heads than go together

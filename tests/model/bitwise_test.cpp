@@ -23,9 +23,9 @@ struct Target {
 std::vector<Target> targets() {
   std::vector<Target> out;
   constexpr std::pair<const char*, const char*> kModels[] = {
-      {"llama", "f32"},    {"llama", "f16"},   {"llama", "q8_0"}, {"qwen2", "f16"},
-      {"qwen3", "f16"},    {"phi3", "f16"},    {"gemma3", "f16"}, {"qwen2moe", "f16"},
-      {"qwen3moe", "f16"}, {"glm4moe", "f16"}, {"gpt-oss", "f16"}};
+      {"llama", "f32"},    {"llama", "f16"},    {"llama", "q8_0"},  {"llama", "fp8"},
+      {"qwen2", "f16"},    {"qwen3", "f16"},    {"phi3", "f16"},    {"gemma3", "f16"},
+      {"qwen2moe", "f16"}, {"qwen3moe", "f16"}, {"glm4moe", "f16"}, {"gpt-oss", "f16"}};
   for (const auto& [architecture, kvType] : kModels) {
     for (const BackendEntry& entry : backendList()) {
       if (entry.name != "cpu") {

@@ -111,6 +111,36 @@ TEST(F4E2M1, decodesEveryByte) {
   }
 }
 
+// Encoding by the rule itself: the nearest of all that can be decoded, of two the one whose last bit is 0.
+TEST(F8E4M3, encodesToTheNearest) {
+  const TypeInfo& type = *typeInfo(Type::F8_E4M3);
+  const auto decoded = [&](int code) {
+    const std::byte byte{uint8_t(code)};
+    float value = 0;
+    type.decode(&byte, &value, 1);
+    return value;
+  };
+  const auto encoded = [&](float x) {
+    std::byte byte{};
+    type.encode(&x, &byte, 1);
+    return int(byte);
+  };
+  for (int code = 0; code < 0x7f; ++code) {
+    const float here = decoded(code), next = code == 0x7e ? 480.0f : decoded(code + 1), middle = (here + next) / 2;
+    const int even = code % 2 == 0 || code == 0x7e ? code : code + 1;  // nothing is above the largest
+    for (const int sign : {0, 0x80}) {
+      const float s = sign ? -1.0f : 1.0f;
+      EXPECT_EQ(encoded(s * here), sign | code);
+      EXPECT_EQ(encoded(s * middle), sign | even) << here;
+      EXPECT_EQ(encoded(s * std::nextafter(middle, 0.0f)), sign | code) << here;
+      EXPECT_EQ(encoded(s * std::nextafter(middle, 1e9f)), sign | std::min(code + 1, 0x7e)) << here;
+    }
+  }
+  EXPECT_EQ(encoded(INFINITY), 0x7e);
+  EXPECT_EQ(encoded(-3e38f), 0xfe);
+  EXPECT_EQ(encoded(NAN) & 0x7f, 0x7f);
+}
+
 TEST(TypeTable, decodesAtAnyByteOfAFile) {
   std::mt19937 random(7);
   for (const TypeInfo& type : typeTable()) {

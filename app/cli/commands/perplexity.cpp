@@ -95,14 +95,21 @@ class Comparison {
   int64_t sameTop_ = 0;
 };
 
-Result<std::unique_ptr<Model>> loadFor(const PerplexityOptions& o, const std::string& path,
+Result<std::unique_ptr<Model>> loadFor(const PerplexityOptions& o, const std::string& path, const std::string& kv,
                                        const Interrupt& interrupt) {
   LoadOptions options = loadOptions(o.model);
   if (!path.empty()) options.path = path;
+  options.kvType = kv;
   options.context = kWindow;
   LEMMA_TRY(model, Model::load(options, {}, interrupt.token()));
   if (!model->tokenizer()) return fail(Err::unsupported, options.path + ": " + model->withoutTokenizer() + ".");
   return model;
+}
+
+// The cache's type, and what a token takes of it: the quality that is measured beside its price.
+Json cacheOf(const Model& model, const std::string& type) {
+  const CacheShape shape = model.cacheShape();
+  return {{"type", type}, {"bytes_per_token", double(shape.pageBytes) / shape.pageTokens}};
 }
 
 // Log probabilities of the scored rows of a window, [kWindow - 1 - kFirstScored, vocabulary] in `out`.
@@ -144,10 +151,11 @@ Result<size_t> countWindows(const std::vector<Token>& tokens, int most, const st
 
 Result<Json> perplexity(const PerplexityOptions& o, const Interrupt& interrupt) {
   LEMMA_TRY(text, readFile(o.text, kMaxTextBytes));
-  LEMMA_TRY(model, loadFor(o, "", interrupt));
+  LEMMA_TRY(model, loadFor(o, "", o.model.kv, interrupt));
   std::unique_ptr<Model> base;
-  if (!o.against.empty()) {
-    LEMMA_TRY(other, loadFor(o, o.against, interrupt));
+  const std::string baseKv = o.againstKv.empty() ? o.model.kv : o.againstKv;
+  if (!o.against.empty() || !o.againstKv.empty()) {
+    LEMMA_TRY(other, loadFor(o, o.against, baseKv, interrupt));
     base = std::move(other);
     if (base->info().vocabulary != model->info().vocabulary) {
       return fail(Err::badValue, o.against + " has another vocabulary (" + std::to_string(base->info().vocabulary) +
@@ -176,10 +184,14 @@ Result<Json> perplexity(const PerplexityOptions& o, const Interrupt& interrupt) 
     progress.show("Window " + std::to_string(w + 1) + " of " + std::to_string(windows) + ", perplexity " +
                   fixed(ours.perplexity(), 4));
   }
-  Json out{{"schema", "lemma.perplexity/1"}, {"model", model->info().path},     {"windows", windows},
-           {"tokens", ours.count()},         {"perplexity", ours.perplexity()}, {"uncertainty", ours.uncertainty()}};
+  Json out{{"schema", "lemma.perplexity/1"},   {"model", model->info().path},     {"windows", windows},
+           {"tokens", ours.count()},           {"perplexity", ours.perplexity()}, {"uncertainty", ours.uncertainty()},
+           {"kv", cacheOf(*model, o.model.kv)}};
   if (base) {
-    out["against"] = {{"model", o.against}, {"perplexity", theirs.perplexity()}, {"uncertainty", theirs.uncertainty()}};
+    out["against"] = {{"model", base->info().path},
+                      {"perplexity", theirs.perplexity()},
+                      {"uncertainty", theirs.uncertainty()},
+                      {"kv", cacheOf(*base, baseKv)}};
     out["against"].update(comparison.toJson());
   }
   return out;
@@ -187,7 +199,9 @@ Result<Json> perplexity(const PerplexityOptions& o, const Interrupt& interrupt) 
 
 void printPerplexity(const Json& out) {
   const auto line = [](const Json& of) {
-    return fixed(of["perplexity"].get<double>(), 4) + " +/- " + fixed(of["uncertainty"].get<double>(), 4);
+    return fixed(of["perplexity"].get<double>(), 4) + " +/- " + fixed(of["uncertainty"].get<double>(), 4) + "  cache " +
+           of["kv"]["type"].get<std::string>() + ", " + fixed(of["kv"]["bytes_per_token"].get<double>() / 1024, 1) +
+           " KiB a token";
   };
   std::string text = "perplexity  " + line(out) + "  (" + out["windows"].dump() + " windows of " +
                      std::to_string(kWindow) + ", " + out["tokens"].dump() + " tokens scored)\n";
@@ -210,6 +224,11 @@ void addPerplexity(CommandLine& line) {
   app.add_option("--against", options->against,
                  "A model to compare with: mean and percentiles of the KL divergence from it")
       ->type_name("FILE");
+  app.add_option("--against-kv", options->againstKv,
+                 "Type of the cache of the model that is compared with; without --against that is the same model")
+      ->check(CLI::IsMember(cacheTypes()))
+      ->type_name("TYPE")
+      ->default_str("as --kv");
   addInteger(app, "--windows", options->windows, 1, kMaxContext, "Only the first N windows")->default_str("all");
   app.add_flag("--json", options->json, "One JSON object, schema lemma.perplexity/1");
   addComputeOptions(app, options->model);

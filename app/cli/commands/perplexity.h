@@ -16,6 +16,7 @@ inline constexpr int kWindow = 512;
 struct PerplexityOptions {
   ModelOptions model;
   std::string text, against;
+  std::string againstKv;  // type of the other's cache; empty = as model.kv
   int windows = 0;
   bool json = false;
 };
