@@ -6,6 +6,7 @@ expert_shape.py writes such a file. Needs the right to make a control group (roo
 cache before each run, so that the group pays for all it reads.
 """
 import argparse
+import ctypes
 import json
 import mmap
 import os
@@ -14,6 +15,8 @@ import random
 import subprocess
 import threading
 import time
+
+LARGE_PAGE = 2 << 20
 
 
 class Group:
@@ -53,10 +56,11 @@ def disk_speed(path, depth, size, total):
 
     def read(seed, count):
         places = random.Random(seed)
-        with mmap.mmap(-1, max(size, 4 << 20)) as memory:
-            memory.madvise(mmap.MADV_HUGEPAGE)
-            for _ in range(count):
-                assert os.preadv(fd, [memoryview(memory)[:size]], places.randrange(blocks) * 4096) == size
+        memory = mmap.mmap(-1, size + 2 * LARGE_PAGE)
+        memory.madvise(mmap.MADV_HUGEPAGE)
+        first = -ctypes.addressof(ctypes.c_char.from_buffer(memory)) % LARGE_PAGE
+        for _ in range(count):
+            assert os.preadv(fd, [memoryview(memory)[first : first + size]], places.randrange(blocks) * 4096) == size
 
     count = max(1, total // size // depth)
     threads = [threading.Thread(target=read, args=(i * 7919 + depth + size, count)) for i in range(depth)]
