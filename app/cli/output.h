@@ -10,7 +10,7 @@
 
 #include "engine/api/engine.h"
 #include "engine/api/types.h"
-#include "engine/experts/expert_cache.h"
+#include "engine/experts/expert_stats.h"
 
 namespace lemma::cli {
 

@@ -10,8 +10,8 @@
 namespace lemma {
 namespace {
 
-constexpr int kDepth = 16;          // reads at the same time
-constexpr int kGuessDepth = 4;      // of them for guesses: what is needed next waits for these at most
+constexpr int kDepth = 16;            // reads at the same time
+constexpr int kGuessDepth = 2;        // of them for guesses: what is needed next waits for these at most
 constexpr uint64_t kPiece = 2 << 20;  // bytes of a read
 constexpr float kRecent = 1.0f / 16;  // how much the last pass counts in an expert's share
 constexpr float kLeastShare = 1e-3f;
@@ -64,13 +64,11 @@ void ExpertCache::place(const TensorView (&matrices)[3], Unit& u) {
   Part parts[3];
   for (int i = 0; i < 3; ++i) {
     const TensorView& m = matrices[i];
-    const auto found =
-        std::ranges::find(file_.parts, m.buf.host, [](const ModelPart& p) { return p.bytes.data(); });
+    const auto found = std::ranges::find(file_.parts, m.buf.host, [](const ModelPart& p) { return p.bytes.data(); });
     parts[i] = {size_t(found - file_.parts.begin()), m.off, m.off + spanOf(m), i};
   }
-  std::ranges::sort(parts, [](const Part& a, const Part& b) {
-    return std::pair(a.part, a.begin) < std::pair(b.part, b.begin);
-  });
+  std::ranges::sort(
+      parts, [](const Part& a, const Part& b) { return std::pair(a.part, a.begin) < std::pair(b.part, b.begin); });
   uint64_t used = 0;
   for (const Part& p : parts) {
     auto at = std::ranges::find(parts_, p.part);
@@ -125,7 +123,8 @@ Result<void> ExpertCache::start(uint64_t budget) {
   const uint64_t bytes = fit * slotBytes_;
   void* const memory =
       ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) return fail(Err::outOfMemory, "no memory for experts of " + std::to_string(bytes) + " bytes");
+  if (memory == MAP_FAILED)
+    return fail(Err::outOfMemory, "no memory for experts of " + std::to_string(bytes) + " bytes");
   // Small pages are scattered, and a disk takes only so many pieces of memory a request. A wish; refusing costs speed.
   (void)::madvise(memory, bytes, MADV_HUGEPAGE);
   memory_ = static_cast<std::byte*>(memory);
@@ -308,8 +307,8 @@ void ExpertCache::countChoice(Layer& l, std::span<const int32_t> experts) {
 
 // ---- reading
 
-// A free slot, else that of the expert that will be chosen last by what is known: layers follow each other, so one of the
-// layer that was just computed is farther away than one of the next.
+// A free slot, else that of the expert that will be chosen last by what is known: layers follow each other, so one of
+// the layer that was just computed is farther away than one of the next.
 int64_t ExpertCache::takeSlot(bool urgent) {
   const auto layers = int32_t(layers_.size());
   for (const bool expectedToo : {false, true}) {
@@ -353,10 +352,8 @@ bool ExpertCache::beginUnit(size_t unit, bool urgent, int32_t layer) {
     for (uint64_t from = 0; from < e.needed; from += kPiece) {
       const auto bytes = uint32_t(std::min(kPiece, e.bytes - from));
       const auto needed = uint32_t(std::min(kPiece, e.needed - from));
-      const DiskRead read{.file = files_[e.file].descriptor(),
-                          .offset = e.offset + from,
-                          .to = to + e.place + from,
-                          .bytes = bytes};
+      const DiskRead read{
+          .file = files_[e.file].descriptor(), .offset = e.offset + from, .to = to + e.place + from, .bytes = bytes};
       (urgent ? urgentPieces_ : guessPieces_).push_back({unit, read, needed, e.file, !urgent});
       ++u.unread;
     }
@@ -375,7 +372,8 @@ bool ExpertCache::nextPiece(Piece& piece) {
   }
   std::deque<Piece>* from = &urgentPieces_;
   if (urgentPieces_.empty()) {
-    if (!urgent_.empty() || guessesRunning_ >= kGuessDepth) return false;
+    // Beside a read that is needed now another only takes its share of the disk.
+    if (!urgent_.empty() || urgentRunning_ > 0 || guessesRunning_ >= kGuessDepth) return false;
     while (guessPieces_.empty() && !guesses_.empty()) {
       const size_t unit = guesses_.front();
       guesses_.pop_front();
@@ -391,13 +389,13 @@ bool ExpertCache::nextPiece(Piece& piece) {
   piece = from->front();
   piece.guess = from == &guessPieces_;
   from->pop_front();
-  guessesRunning_ += piece.guess;
+  ++(piece.guess ? guessesRunning_ : urgentRunning_);
   return true;
 }
 
 void ExpertCache::endPiece(const Piece& piece, std::string failure) {
   Unit& u = units_[piece.unit];
-  guessesRunning_ -= piece.guess;
+  --(piece.guess ? guessesRunning_ : urgentRunning_);
   if (!failure.empty()) {
     u.failed = true;
     if (u.held && failure_.empty()) {

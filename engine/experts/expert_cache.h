@@ -13,27 +13,12 @@
 #include <vector>
 
 #include "engine/experts/direct_file.h"
+#include "engine/experts/expert_stats.h"
 #include "engine/experts/read_queue.h"
 #include "engine/model_file/model_file.h"
 #include "kernels/api/op.h"
 
 namespace lemma {
-
-struct ExpertStats {
-  uint64_t budgetBytes = 0, expertBytes = 0;  // in memory at most, and of the largest expert there
-  uint64_t held = 0, experts = 0;             // how many fit, and how many there are
-  bool ring = false, direct = false;          // read through io_uring, past the page cache
-  uint64_t passes = 0;                        // of all layers
-  uint64_t chosen = 0;                        // experts, each counted once a layer and pass
-  uint64_t present = 0;                       // of those: in memory when they were chosen
-  uint64_t underway = 0;                      // being read by then, since they were guessed
-  uint64_t fromGuess = 0;                     // of those present: because they were guessed
-  uint64_t guessed = 0, guessedRight = 0;     // experts named one layer ahead, and those of them that were chosen
-  uint64_t bytesRead = 0;
-  double waitedSeconds = 0;  // by computing threads, added up
-
-  ExpertStats since(const ExpertStats& before) const;  // what was counted
-};
 
 class ExpertCache final : public ExpertSource {
  public:
@@ -45,7 +30,8 @@ class ExpertCache final : public ExpertSource {
   ExpertCache(const ExpertCache&) = delete;
   ExpertCache& operator=(const ExpertCache&) = delete;
 
-  // Before start(): the experts of a layer, and how many of them a row passes. No source where a matrix lies in no file.
+  // Before start(): the experts of a layer, and how many of them a row passes. No source where a matrix lies in no
+  // file.
   ExpertOrigin add(const ExpertSet& gate, const ExpertSet& up, const ExpertSet& down, int chosenOfARow);
   // Bytes of the file that were added, and the least budget that start() takes.
   uint64_t bytes() const { return bytes_; }
@@ -134,7 +120,7 @@ class ExpertCache final : public ExpertSource {
   std::vector<uint32_t> freeTags_;
   std::vector<size_t> held_;
   size_t expected_ = 0;
-  int guessesRunning_ = 0;
+  int urgentRunning_ = 0, guessesRunning_ = 0;
   std::string failure_;
   ExpertStats stats_;
   bool asleep_ = false, ending_ = false;

@@ -67,7 +67,8 @@ class UringQueue final : public ReadQueue {
     for (;;) {
       const bool some = acquire(doneTail_) != *doneHead_;
       if (pushed_ > 0 || !some) {
-        const long taken = ::syscall(SYS_io_uring_enter, ring_, pushed_, some ? 0 : 1, IORING_ENTER_GETEVENTS, nullptr, 0);
+        const long taken =
+            ::syscall(SYS_io_uring_enter, ring_, pushed_, some ? 0 : 1, IORING_ENTER_GETEVENTS, nullptr, 0);
         if (taken > 0) pushed_ -= unsigned(taken);  // else a signal or too little memory for now: once more
       }
       size_t count = 0;

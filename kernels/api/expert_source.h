@@ -1,5 +1,6 @@
-// Where a backend finds the matrices of experts that are not all in memory. Owner: the engine, longer than every program
-// that names it. Any thread of the backend calls it, one layer after another; only wait() is called from several at once.
+// Where a backend finds the matrices of experts that are not all in memory. Owner: the engine, longer than every
+// program that names it. Any thread of the backend calls it, one layer after another; only wait() is called from
+// several at once.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +23,7 @@ class ExpertSource {
   virtual int most() const = 0;
   // The experts that the rows of this step chose in a layer, rising. What is not there is asked for at once.
   virtual void choose(int layer, std::span<const int32_t> experts) = 0;
-  // Those that they may come to choose in a layer to come: read when nothing else is.
+  // Those that they may come to choose in a layer to come, the likeliest first: read when nothing else is.
   virtual void guess(int layer, std::span<const int32_t> experts) = 0;
   // Keeps experts of a layer in memory until the next hold() or choose(), and sorts them by when they will be there.
   virtual void hold(int layer, std::span<int32_t> experts) = 0;

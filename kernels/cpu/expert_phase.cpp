@@ -228,9 +228,20 @@ void ChooseExpertsPhase::run(const Run& run, int, Worker& worker) const {
   worker.prepared = -1;
   auto* const chosen = reinterpret_cast<int32_t*>(worker.scratch);
   int32_t* end = chosen;
-  for (int r = 0; r < run.rows(wanted); ++r) end = std::copy_n(ids + r * idStride, topK, end);
-  std::sort(chosen, end);
-  const std::span<const int32_t> distinct(chosen, std::unique(chosen, end));
+  const int rows = run.rows(wanted);
+  if (guess && rows <= kFewRows) {  // the first of every row, then the second
+    for (int i = 0; i < topK; ++i) {
+      for (int r = 0; r < rows; ++r) {
+        const int32_t expert = ids[r * idStride + i];
+        if (std::find(chosen, end, expert) == end) *end++ = expert;
+      }
+    }
+  } else {
+    for (int r = 0; r < rows; ++r) end = std::copy_n(ids + r * idStride, topK, end);
+    std::sort(chosen, end);
+    end = std::unique(chosen, end);
+  }
+  const std::span<const int32_t> distinct(chosen, end);
   guess ? origin.source->guess(origin.layer, distinct) : origin.source->choose(origin.layer, distinct);
 }
 

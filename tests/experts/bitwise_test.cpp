@@ -1,5 +1,5 @@
-// Class bitwise: with experts from the disk a model computes the bits that it computes with all of them mapped, whatever
-// the budget, down to what one row passes in a layer, where every expert is dropped before it is chosen again.
+// Class bitwise: with experts from the disk a model computes the bits that it computes with all of them mapped,
+// whatever the budget, down to what one row passes in a layer, where every expert is dropped before it is chosen again.
 #include <cstring>
 
 #include "engine/schedule/stepper.h"

@@ -1,5 +1,5 @@
-// Experts from the disk: the bytes are those of the file, however little memory there is and whatever way they are read;
-// what is dropped is what will be chosen last; and a file that breaks is an error with a sentence.
+// Experts from the disk: the bytes are those of the file, however little memory there is and whatever way they are
+// read; what is dropped is what will be chosen last; and a file that breaks is an error with a sentence.
 #include <unistd.h>
 
 #include <filesystem>
@@ -168,7 +168,8 @@ TEST(ExpertCache, matricesThatLieInNoFileAreLeftWhereTheyAre) {
   EXPECT_EQ(cache.bytes(), 0u);
 }
 
-// Whole passes over more experts than fit: what was dropped longest ago would be dropped again just before it is chosen.
+// Whole passes over more experts than fit: what was dropped longest ago would be dropped again just before it is
+// chosen.
 TEST(ExpertCache, rowsThatChooseEverythingFindHalfOfIt) {
   const PatternFile pattern(4, 4, 4096, 1);
   ExpertCache cache(pattern.file);

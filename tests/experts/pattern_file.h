@@ -1,4 +1,5 @@
-// A file of bytes that say where they lie, as a model of one part with views of experts' matrices in it. Test code only.
+// A file of bytes that say where they lie, as a model of one part with views of experts' matrices in it. Test code
+// only.
 #pragma once
 
 #include <gtest/gtest.h>
