@@ -6,6 +6,8 @@
 #include <array>
 #include <optional>
 
+#include "engine/experts/available_memory.h"
+#include "engine/experts/expert_cache.h"
 #include "engine/memory/weights.h"
 #include "engine/model_file/model_file.h"
 #include "engine/model_info.h"
@@ -64,6 +66,24 @@ Result<void> checkFitsMemory(const KvLayout& layout, int layers, int context) {
                                     gigabytes(machine) + " of memory; a smaller context may fit");
 }
 
+// Beside the weights: the cache of keys and values, and what a pass of so many rows works on, by a generous guess.
+uint64_t bytesBeside(const Hparams& h, uint64_t kvBytes, int batch) {
+  constexpr uint64_t kPrograms = 64 << 20;
+  return kvBytes + kPrograms + uint64_t(batch) * (24 * uint64_t(h.embedding) + uint64_t(h.feedForward)) * sizeof(float);
+}
+
+Result<bool> expertsFromDisk(const LoadOptions& options, const Hparams& h, uint64_t needed) {
+  const bool can = h.experts && options.backend == "cpu";
+  if (options.experts == ExpertPlace::disk && !can) {
+    return fail(Err::unsupported, h.experts
+                                      ? "the backend " + quotedName(options.backend) + " reads no experts from disk"
+                                      : "the model has no experts that could be read from the disk");
+  }
+  if (options.experts != ExpertPlace::automatic) return options.experts == ExpertPlace::disk;
+  const uint64_t available = availableMemory();
+  return can && available > 0 && needed > available;
+}
+
 }  // namespace
 
 void Batch::clear() {
@@ -93,6 +113,7 @@ struct Model::Impl {
   std::string withoutTokenizer;  // why there is none
   Hparams hparams;
   KvLayout layout;
+  std::unique_ptr<ExpertCache> experts;  // null where they are mapped; programs use it, so they end first
   std::unique_ptr<WeightStore> weights;
   std::unique_ptr<ModelGraph> graph, draftGraph;
   std::optional<Stepper> layers;  // without an executor where only the vocabulary was loaded
@@ -150,14 +171,6 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
   }
   info.contextSize = std::min(options.context ? options.context : kDefaultContext, hparams.contextTrained);
   hparams.context = info.contextSize;
-  weights = std::make_unique<WeightStore>(file);
-  LEMMA_TRY(bound, arch->bind(hparams, *weights));
-  graph = std::move(bound);
-  if (options.draft && hparams.draftLayers > 0 && arch->bindDraft) {
-    LEMMA_TRY(boundDraft, arch->bindDraft(hparams, *weights));
-    draftGraph = std::move(boundDraft);
-  }
-
   const int pages = (info.contextSize + kPageTokens - 1) / kPageTokens + kSparePages;
   layout = {.type = kvType,
             .headDim = hparams.kv.keyDim,
@@ -165,7 +178,32 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
             .kvHeads = hparams.kv.heads,
             .pageTokens = kPageTokens,
             .pages = pages};
+  const uint64_t beside =
+      bytesBeside(hparams, layout.bytesOfLayer().value_or(0) * uint64_t(hparams.layers + 1), options.batch);
+  LEMMA_TRY(fromDisk, expertsFromDisk(options, hparams, file.bytes + beside));
+  if (fromDisk) experts = std::make_unique<ExpertCache>(file);
+  weights = std::make_unique<WeightStore>(file, experts.get());
+  LEMMA_TRY(bound, arch->bind(hparams, *weights));
+  graph = std::move(bound);
+  if (options.draft && hparams.draftLayers > 0 && arch->bindDraft) {
+    LEMMA_TRY(boundDraft, arch->bindDraft(hparams, *weights));
+    draftGraph = std::move(boundDraft);
+  }
+
   LEMMA_CHECK(checkFitsMemory(layout, hparams.layers + (draftGraph ? 1 : 0), info.contextSize));
+
+  if (experts && experts->bytes() == 0) {
+    if (options.experts == ExpertPlace::disk) {
+      return fail(Err::unsupported, "the model has no experts that could be read from the disk");
+    }
+    experts.reset();
+  }
+  if (experts) {
+    const uint64_t others = beside + (file.bytes - std::min(file.bytes, experts->bytes()));
+    const uint64_t available = availableMemory(), slack = available / 16;
+    const uint64_t left = available - std::min(available, others + slack);
+    LEMMA_CHECK(experts->start(options.expertMemory ? options.expertMemory : std::max(left, experts->leastBudget())));
+  }
 
   LEMMA_TRY(backend, makeBackend(options));
   const std::shared_ptr<Backend> device =
@@ -239,8 +277,13 @@ std::vector<DeviceInfo> Model::devices() const {
   const Executor* executor = impl_->layers->executor();
   return executor ? executor->devices() : std::vector<DeviceInfo>{};
 }
+std::optional<ExpertStats> Model::expertStats() const {
+  if (!impl_->experts) return std::nullopt;
+  return impl_->experts->stats();
+}
+
 uint64_t Model::privateBytes() const {
-  uint64_t bytes = 0;
+  uint64_t bytes = impl_->experts ? impl_->experts->stats().budgetBytes : 0;
   for (const auto* stepper : {&impl_->layers, &impl_->draft}) {
     if (*stepper && (*stepper)->executor()) bytes += (*stepper)->executor()->bytes();
   }

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -22,6 +23,7 @@ class ChatTemplate;
 class Stepper;
 struct ModelHeader;
 struct WeightPlace;
+struct ExpertStats;
 
 // One forward pass: structure of arrays; rows of several sequences may mix. Positions of a sequence follow on
 // without gaps from what its cache holds.
@@ -83,7 +85,8 @@ class Model {
   int leastPromptRows() const;
 
   std::vector<DeviceInfo> devices() const;
-  uint64_t privateBytes() const;  // cache, buffers: what was allocated beside the mapped file
+  std::optional<ExpertStats> expertStats() const;  // where experts are read from the disk
+  uint64_t privateBytes() const;                   // cache, buffers: what was allocated beside the mapped file
 
  private:
   Model();

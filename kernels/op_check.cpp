@@ -31,6 +31,10 @@ class Checker {
             "its scales are neither F32 nor E8M0");
   }
 
+  void choice(const TensorView& v) {
+    require(v.type == Type::I32 && v.rank == 2 && v.nb[0] == 4 && v.nb[1] % 4 == 0, "its choice is not I32 rows");
+  }
+
   void pool(const TensorView& v, int64_t dim, const char* what) {
     require(v.type == Type::F32 || v.type == Type::F16 || v.type == Type::Q8_0 || v.type == Type::F8_E4M3, what);
     weight(v, what);
@@ -158,8 +162,7 @@ void checkRoute(Checker& c, const Op& op) {
   const int64_t experts = op.in[0].ne[0];
   c.activation(op.in[0], "its scores are not F32 rows");
   c.activation(op.out[1], "its weights are not F32 rows");
-  c.require(op.out[0].type == Type::I32 && op.out[0].rank == 2 && op.out[0].nb[0] == 4 && op.out[0].nb[1] % 4 == 0,
-            "its choice is not I32 rows");
+  c.choice(op.out[0]);
   c.require(p.groups > 0 && experts % p.groups == 0 && p.topGroups > 0 && p.topGroups <= p.groups,
             "its groups do not divide the experts");
   c.require(p.topK > 0 && p.groups > 0 && p.topK <= experts / p.groups * p.topGroups, "it chooses more than there are");
@@ -176,8 +179,7 @@ void checkMoeFfn(Checker& c, const Op& op) {
   c.activation(op.in[0], "its input is not F32 rows");
   c.activation(op.out[0], "its output is not F32 rows");
   c.activation(op.in[2], "its weights are not F32 rows");
-  c.require(op.in[1].type == Type::I32 && op.in[1].rank == 2 && op.in[1].nb[0] == 4 && op.in[1].nb[1] % 4 == 0,
-            "its choice is not I32 rows");
+  c.choice(op.in[1]);
   c.require(op.in[1].ne[0] == op.in[2].ne[0], "choice and weights differ in width");
   c.require(op.out[0].ne[0] == d, "its input is not as wide as its output");
   c.experts(gate, d, hidden, "its gates are not {inputs, hidden} of one type");
@@ -223,6 +225,8 @@ std::string_view name(OpKind kind) {
       return "route";
     case OpKind::moeFfn:
       return "moeFfn";
+    case OpKind::chooseExperts:
+      return "chooseExperts";
     case OpKind::glu:
       return "glu";
     case OpKind::add:
@@ -264,6 +268,10 @@ Result<void> checkOp(const Op& op) {
       break;
     case OpKind::moeFfn:
       checkMoeFfn(c, op);
+      break;
+    case OpKind::chooseExperts:
+      c.choice(op.in[0]);
+      c.require(op.origin.source != nullptr, "nobody is there to be told");
       break;
     case OpKind::glu:
       checkElementwise(c, op, true);

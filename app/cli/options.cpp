@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <random>
 
 #include "app/cli/input.h"
@@ -153,6 +154,18 @@ void addComputeOptions(CLI::App& app, ModelOptions& options) {
       ->check(CLI::IsMember(cacheTypes()))
       ->type_name("f16|q8_0|fp8|f32")
       ->default_str(options.kv);
+  static const std::map<std::string, ExpertPlace> kPlaces{
+      {"auto", ExpertPlace::automatic}, {"mapped", ExpertPlace::mapped}, {"disk", ExpertPlace::disk}};
+  app.add_option_function<std::string>(
+         "--experts", [&options](const std::string& place) { options.experts = kPlaces.at(place); },
+         "Where the experts of a model lie: mapped like other weights, or on disk, read when they are chosen and kept "
+         "as "
+         "far as memory goes; auto: disk where the model is larger than the memory that is free")
+      ->check(CLI::IsMember({"auto", "mapped", "disk"}))
+      ->type_name("auto|mapped|disk")
+      ->default_str("auto");
+  addInteger(app, "--expert-memory", options.expertMegabytes, 1, 1 << 30, "Megabytes for experts from the disk")
+      ->default_str("what is free");
 }
 
 void addContextOption(CLI::App& app, ModelOptions& options) {
@@ -168,6 +181,8 @@ LoadOptions loadOptions(const ModelOptions& options) {
   load.threads = options.threads;
   load.promptThreads = options.promptThreads;
   load.kvType = options.kv;
+  load.experts = options.experts;
+  load.expertMemory = uint64_t(options.expertMegabytes) * 1'000'000;
   load.backend = options.device;
   load.target = options.target;
   return load;

@@ -31,6 +31,8 @@ struct ModelOptions {
   std::string place = "auto";
   int threads = 0, promptThreads = 0, context = 0, batch = 512;
   std::string kv = "f16";
+  ExpertPlace experts = ExpertPlace::automatic;
+  int expertMegabytes = 0;  // 0 = what is free
 };
 
 // ${XDG_DATA_HOME:-~/.local/share}/lemma/models/SmolLM2-135M-Instruct.Q4_1.gguf
@@ -42,7 +44,7 @@ std::string parkedFolder();
 const std::vector<std::string>& cacheTypes();  // of --kv
 
 CLI::Option* addModelPath(CLI::App& app, std::string& path);   // -m alone
-void addComputeOptions(CLI::App& app, ModelOptions& options);  // --device, --place, -t, -tb, --batch, --kv
+void addComputeOptions(CLI::App& app, ModelOptions& options);  // --device ... --kv, --experts, --expert-memory
 void addContextOption(CLI::App& app, ModelOptions& options);   // --ctx
 
 LoadOptions loadOptions(const ModelOptions& options);

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -106,6 +107,21 @@ std::string scaled(double value, std::initializer_list<const char*> units) {
   return fixed(value, unit == units.begin() ? 0 : value < 9.995 ? 2 : value < 99.95 ? 1 : 0) + *unit;
 }
 }  // namespace
+
+std::string expertLine(const std::optional<ExpertStats>& stats) {
+  if (!stats) return "";
+  const ExpertStats& s = *stats;
+  const auto percent = [](uint64_t part, uint64_t whole) {
+    return fixed(whole == 0 ? 0 : 100 * double(part) / double(whole), 1) + " %";
+  };
+  return "experts from disk: " + std::to_string(s.held) + " of " + std::to_string(s.experts) + " fit " +
+         humanBytes(s.budgetBytes) + "; " + percent(s.present, s.chosen) + " of those chosen were there (" +
+         percent(s.fromGuess, s.chosen) + " by guesses), " + percent(s.underway, s.chosen) + " underway; " +
+         percent(s.guessedRight, s.guessed) + " of guesses were right; " +
+         humanBytes(s.bytesRead / std::max<uint64_t>(s.passes, 1)) + " read a pass, " +
+         fixed(s.waitedSeconds * 1e3 / double(std::max<uint64_t>(s.passes, 1)), 1) + " ms waited" +
+         (s.ring ? "" : ", by threads") + (s.direct ? "" : ", through the page cache");
+}
 
 std::string humanBytes(uint64_t bytes) { return scaled(double(bytes), {" B", " kB", " MB", " GB", " TB"}); }
 std::string humanCount(uint64_t count) { return scaled(double(count), {"", " K", " M", " B", " T"}); }

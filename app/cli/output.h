@@ -4,11 +4,13 @@
 
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "engine/api/engine.h"
 #include "engine/api/types.h"
+#include "engine/experts/expert_stats.h"
 
 namespace lemma::cli {
 
@@ -56,6 +58,8 @@ class ProgressLine {
   std::chrono::steady_clock::time_point next_;
 };
 
+// What was read of experts from the disk and how often that was not needed; empty where none are.
+std::string expertLine(const std::optional<ExpertStats>& stats);
 // "1.23 GB".
 std::string humanBytes(uint64_t bytes);
 // "134.5 M".

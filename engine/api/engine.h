@@ -26,6 +26,13 @@ struct ParkingOptions {
 };
 inline constexpr uint64_t kParkingQuota = 4ull << 30;  // what the programs use where nobody says otherwise
 
+// Where the experts of a model lie while it runs.
+enum class ExpertPlace : uint8_t {
+  automatic,  // mapped where the model fits the memory that is free, else disk
+  mapped,     // in pages of the file, like all other weights
+  disk,       // read when they are chosen, and kept in memory of their own as far as it goes
+};
+
 struct LoadOptions {
   std::string path;
   int context = 0;              // tokens; 0 = what the model allows, at most 8192
@@ -35,6 +42,8 @@ struct LoadOptions {
   std::string kvType = "f16";   // f16, q8_0, fp8, f32
   std::string backend = "cpu";  // an entry of backendList()
   std::string target;           // cpu: force an instruction set
+  ExpertPlace experts = ExpertPlace::automatic;
+  uint64_t expertMemory = 0;    // bytes for experts from the disk; 0 = what is free and nothing else needs
   bool vocabularyOnly = false;  // tokenizer and metadata, no weights
   bool draft = false;           // also the layer that guesses the token after next, where the model has one
   std::string draftModel;       // a smaller model of the same vocabulary that guesses; empty = none

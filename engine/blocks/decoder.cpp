@@ -81,10 +81,16 @@ class Decoder final : public ModelGraph {
     if (windowed && h_.windowRope) shape.ropeMagnitude = h_.windowRope->magnitude;
     gqa(g, l.attention, shape, index, windowed ? windowFrequencies_ : frequencies_, normed, x);
     rmsNorm(g, x, l.ffnNorm, normed, h_.normEps);
+    const auto guess = [&, this] {
+      if (size_t(index) + 1 == layers_.size() || layers_[size_t(index) + 1].ffn.hidden > 0) return;
+      const Layer& next = layers_[size_t(index) + 1];
+      guessExperts(g, next.moe, *h_.experts, next.ffnNorm, h_.normEps, x);
+    };
     if (l.ffn.hidden > 0) {
+      guess();
       denseFfn(g, l.ffn, normed, x);
     } else {
-      moeFfn(g, l.moe, *h_.experts, normed, x);
+      moeFfn(g, l.moe, *h_.experts, normed, x, guess);
     }
   }
 

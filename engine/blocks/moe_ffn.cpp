@@ -1,6 +1,29 @@
 #include "engine/blocks/moe_ffn.h"
 
+#include "engine/blocks/norm.h"
+
 namespace lemma {
+namespace {
+
+struct Choice {
+  TensorView ids, weights;
+};
+
+Choice choose(GraphBuilder& g, const MoeFfnWeights& w, const ExpertParams& e, const TensorView& in, bool guess) {
+  const TensorView scores = g.activation(e.count);
+  const Choice c{g.ids(e.route.topK), g.activation(e.route.topK)};
+  linear(g, w.router, in, scores);
+  g.add({.kind = OpKind::route,
+         .in = {scores, g.weight(w.choiceBias)},
+         .out = {c.ids, c.weights},
+         .p = {.route = e.route}});
+  if (w.origin.source) {
+    g.add({.kind = OpKind::chooseExperts, .in = {c.ids}, .origin = w.origin, .p = {.guess = guess}});
+  }
+  return c;
+}
+
+}  // namespace
 
 Result<MoeFfnWeights> bindMoeFfn(const WeightStore& weights, const std::string& prefix, int64_t embedding,
                                  const ExpertParams& e) {
@@ -15,6 +38,7 @@ Result<MoeFfnWeights> bindMoeFfn(const WeightStore& weights, const std::string& 
   w.gate = gate;
   w.up = up;
   w.down = down;
+  w.origin = weights.originOf(*gate, *up, *down, e.route.topK);
   if (e.sharedHidden > 0) {
     LEMMA_TRY(shared, bindDenseFfn(weights, prefix, embedding, e.sharedHidden, {.gate = e.gate, .suffix = "_shexp"}));
     w.shared = shared;
@@ -32,18 +56,24 @@ Result<MoeFfnWeights> bindMoeFfn(const WeightStore& weights, const std::string& 
 }
 
 void moeFfn(GraphBuilder& g, const MoeFfnWeights& w, const ExpertParams& e, const TensorView& in,
-            const TensorView& residual) {
-  const TensorView scores = g.activation(e.count);
-  const TensorView ids = g.ids(e.route.topK), weights = g.activation(e.route.topK);
-  linear(g, w.router, in, scores);
-  g.add(
-      {.kind = OpKind::route, .in = {scores, g.weight(w.choiceBias)}, .out = {ids, weights}, .p = {.route = e.route}});
+            const TensorView& residual, const std::function<void()>& guess) {
+  const Choice choice = choose(g, w, e, in, false);
+  if (guess) guess();
   g.add({.kind = OpKind::moeFfn,
-         .in = {in, ids, weights, residual},
+         .in = {in, choice.ids, choice.weights, residual},
          .out = {residual},
          .experts = {g.experts(w.gate), g.experts(w.up), g.experts(w.down)},
+         .origin = w.origin,
          .p = {.gate = e.gate}});
   if (w.shared.hidden > 0) denseFfn(g, w.shared, in, residual);
+}
+
+void guessExperts(GraphBuilder& g, const MoeFfnWeights& next, const ExpertParams& e, const TensorView& norm, float eps,
+                  const TensorView& residual) {
+  if (!next.origin.source) return;
+  const TensorView normed = g.activation(residual.ne[0]);
+  rmsNorm(g, residual, norm, normed, eps);
+  choose(g, next, e, normed, true);
 }
 
 }  // namespace lemma

@@ -2,6 +2,7 @@
 // beside them. Block of a model: no model's name in here. Engine's thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -14,6 +15,7 @@ struct MoeFfnWeights {
   Linear router;
   TensorView choiceBias;  // {experts}, or empty
   std::shared_ptr<const ExpertSet> gate, up, down;
+  ExpertOrigin origin;
   DenseFfnWeights shared;  // hidden 0 = none
 };
 
@@ -21,8 +23,14 @@ struct MoeFfnWeights {
 Result<MoeFfnWeights> bindMoeFfn(const WeightStore& weights, const std::string& prefix, int64_t embedding,
                                  const ExpertParams& experts);
 
-// residual += experts(in); both {embedding, rows}.
+// residual += experts(in); both {embedding, rows}. `guess` is called when the choice is known and nothing is computed
+// yet.
 void moeFfn(GraphBuilder& g, const MoeFfnWeights& w, const ExpertParams& experts, const TensorView& in,
-            const TensorView& residual);
+            const TensorView& residual, const std::function<void()>& guess = {});
+
+// Where experts have to be read: those of the next layer are guessed by its router, from what the residual stream
+// {embedding, rows} holds before this layer's feed-forward block. `norm` is the next layer's before its router.
+void guessExperts(GraphBuilder& g, const MoeFfnWeights& next, const ExpertParams& experts, const TensorView& norm,
+                  float eps, const TensorView& residual);
 
 }  // namespace lemma

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <string>
 
+#include "engine/experts/expert_cache.h"
+
 namespace lemma {
 namespace {
 
@@ -149,6 +151,11 @@ Result<std::shared_ptr<const ExpertSet>> WeightStore::requireExperts(const std::
   LEMMA_TRY(biases, optional(name + ".bias", {out, experts}));
   for (int64_t e = 0; !biases.empty() && e < experts; ++e) set->biases.push_back(rowOf(biases, e));
   return set;
+}
+
+ExpertOrigin WeightStore::originOf(const ExpertSet& gate, const ExpertSet& up, const ExpertSet& down,
+                                   int chosenOfARow) const {
+  return experts_ ? experts_->add(gate, up, down, chosenOfARow) : ExpertOrigin{};
 }
 
 WeightPlace WeightStore::placeOf(const TensorView& weight) const {

@@ -15,6 +15,8 @@
 
 namespace lemma {
 
+class ExpertCache;
+
 struct WeightPlace {
   std::string name;                  // of its tensor in GGUF
   int64_t matrix = 0, matrices = 1;  // of the tensor: experts lie behind each other
@@ -30,7 +32,8 @@ std::optional<ExpertTensor> expertTensor(std::string_view name);
 class WeightStore {
  public:
   // `file` must outlive the store. Tensors may lie at any byte of it.
-  explicit WeightStore(const ModelFile& file) : file_(file) {}
+  // With `experts`, which must outlive it too, those of the model are read from the disk.
+  explicit WeightStore(const ModelFile& file, ExpertCache* experts = nullptr) : file_(file), experts_(experts) {}
   WeightStore(const WeightStore&) = delete;
   WeightStore& operator=(const WeightStore&) = delete;
 
@@ -47,6 +50,8 @@ class WeightStore {
   // `name`.bias {out, experts} where the file has it.
   Result<std::shared_ptr<const ExpertSet>> requireExperts(const std::string& name, int64_t in, int64_t out,
                                                           int64_t experts) const;
+  // Where the backend finds the experts of a layer, of which a row passes `chosenOfARow`.
+  ExpertOrigin originOf(const ExpertSet& gate, const ExpertSet& up, const ExpertSet& down, int chosenOfARow) const;
   // Which matrix of the file a view that came from here is; no name where it is none.
   WeightPlace placeOf(const TensorView& weight) const;
 
@@ -65,6 +70,7 @@ class WeightStore {
   Result<const ModelTensor*> scalesBeside(const ModelTensor& t, std::string_view ending) const;
 
   const ModelFile& file_;
+  ExpertCache* const experts_;
   std::deque<std::vector<float>> constants_;
 };
 

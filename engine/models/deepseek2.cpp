@@ -76,16 +76,21 @@ Result<Layer> bindLayer(WeightStore& weights, const Hparams& h, int index) {
   return l;
 }
 
-// `place`: of the layer's keys and values among the pools.
-void decoderLayer(GraphBuilder& g, const Layer& l, const Hparams& h, int place, const TensorView& frequencies) {
+// `place`: of the layer's keys and values among the pools. `next`: the layer behind it, or null.
+void decoderLayer(GraphBuilder& g, const Layer& l, const Layer* next, const Hparams& h, int place,
+                  const TensorView& frequencies) {
   const TensorView x = g.residual(), normed = g.activation(h.embedding);
   rmsNorm(g, x, l.attentionNorm, normed, h.normEps);
   latentAttention(g, l.attention, h, place, frequencies, normed, x);
   rmsNorm(g, x, l.ffnNorm, normed, h.normEps);
+  const auto guess = [&] {
+    if (next && next->dense.hidden == 0) guessExperts(g, next->moe, *h.experts, next->ffnNorm, h.normEps, x);
+  };
   if (l.dense.hidden > 0) {
+    guess();
     denseFfn(g, l.dense, normed, x);
   } else {
-    moeFfn(g, l.moe, *h.experts, normed, x);
+    moeFfn(g, l.moe, *h.experts, normed, x, guess);
   }
 }
 
@@ -107,7 +112,8 @@ class DeepSeek2 final : public ModelGraph {
 
   void embed(GraphBuilder& g) const override { embedTokens(g, ends_, h_); }
   void layer(GraphBuilder& g, int index) const override {
-    decoderLayer(g, layers_[size_t(index)], h_, index, frequencies_);
+    const size_t next = size_t(index) + 1;
+    decoderLayer(g, layers_[next - 1], next < layers_.size() ? &layers_[next] : nullptr, h_, index, frequencies_);
   }
   void head(GraphBuilder& g) const override { headLogits(g, ends_, h_); }
 

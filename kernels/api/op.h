@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/api/expert_source.h"
 #include "kernels/api/tensor_view.h"
 
 namespace lemma {
@@ -32,10 +33,12 @@ enum class OpKind : uint8_t {
                  // empty -> out0 = their numbers[topK, rows] I32, out1 = their weights[topK, rows]; see RouteParams
   moeFfn,        // out[d, rows] (+)= sum over the chosen of weight * down(gate(x), up(x)), gated by OpParams::gate:
                  // in0 = x[d, rows], in1 and in2 = outputs of route, in3 = residual[d, rows] or empty; experts = gate,
-                 // up, down, any of them with biases
-  glu,           // out[n, rows] = gate(in0) * in1 by OpParams::gate; in0 may be {1, rows}: one number for the row
-  add,           // out = in0 + in1
-  selectRows,    // out[d, wanted] = rows wantedRows of in0[d, rows]
+                 // up, down, any of them with biases; from origin where there is one
+  chooseExperts,  // Tells origin of the experts in0[topK, rows] I32; with OpParams::guess that rows may choose them
+                  // later
+  glu,            // out[n, rows] = gate(in0) * in1 by OpParams::gate; in0 may be {1, rows}: one number for the row
+  add,            // out = in0 + in1
+  selectRows,     // out[d, wanted] = rows wantedRows of in0[d, rows]
 };
 
 // What a gate g makes of it, and of the value u that it gates.
@@ -78,6 +81,7 @@ struct OpParams {
   Gate gate = Gate::silu;
   bool keysByLatent = false;  // attentionMla: in2 is stored by rows of the latent
   RouteParams route;
+  bool guess = false;       // chooseExperts
   bool wantedRows = false;  // this op runs on StepData::wanted rows, not StepData::rows
   bool operator==(const OpParams&) const = default;
 };
@@ -96,6 +100,7 @@ struct Op {
   std::array<TensorView, 4> in{};
   std::array<TensorView, 2> out{};
   std::array<std::shared_ptr<const ExpertSet>, 3> experts{};  // moeFfn: gate, up, down
+  ExpertOrigin origin{};  // chooseExperts, moeFfn; a backend may read the views instead
   OpParams p{};
 };
 

@@ -225,15 +225,20 @@ class CpuBackend final : public Backend {
     } else if (!ended_.wait_until(lock, deadline, done)) {
       return fail(Err::tooLarge, "the work did not end before its deadline");
     }
-    for (const uint64_t f : cancelled_) {
-      if (f == fence.value && f != 0) return fail(Err::cancelled, "the work was cancelled");
+    for (const Unfinished& u : unfinished_) {
+      if (u.fence == fence.value && u.fence != 0) return tl::unexpected(u.why);
     }
     return {};
   }
 
  private:
   static constexpr size_t kQueue = 64;       // jobs that may wait
-  static constexpr size_t kRemembered = 64;  // cancelled fences that wait() still knows
+  static constexpr size_t kRemembered = 64;  // jobs that did not end well and that wait() still knows
+
+  struct Unfinished {
+    uint64_t fence = 0;
+    Error why;
+  };
 
   // Memory for the largest program so far. Waits until nothing runs: programs share it.
   Result<void> reserve(const CpuProgram& program) {
@@ -278,25 +283,25 @@ class CpuBackend final : public Backend {
         job = queue_[queueHead_];
       }
       ++seen;
-      const bool cancelled = !perform(job);
+      Result<void> performed = perform(job);
       {
         const std::lock_guard lock(mutex_);
         queueHead_ = (queueHead_ + 1) % kQueue;
         --queueSize_;
         done_ = job.fence;
-        if (cancelled) cancelled_[cancelledNext_++ % kRemembered] = job.fence;
+        if (!performed) unfinished_[unfinishedNext_++ % kRemembered] = {job.fence, std::move(performed.error())};
       }
       ended_.notify_all();
     }
   }
 
-  // False where the job was cancelled.
-  bool perform(const Job& job) {
+  Result<void> perform(const Job& job) {
     if (!job.program) {
       copyRows(job.dst, job.src);
-      return true;
+      return {};
     }
-    if (job.cancel->load(std::memory_order_relaxed)) return false;
+    const auto cancelled = [] { return fail(Err::cancelled, "the work was cancelled"); };
+    if (job.cancel->load(std::memory_order_relaxed)) return cancelled();
     CpuProgram& p = *job.program;
     Run run{
         .step = &job.step, .threads = job.step.rows > kFewRows ? promptThreads_ : threads_, .shared = shared_.data()};
@@ -304,7 +309,9 @@ class CpuBackend final : public Backend {
     run.tiles = p.tiles.data();
     Runner runner(p, run, *job.cancel, ending_, workers_);
     team_.run(run.threads, Runner::work, &runner);
-    return !runner.cancelled();
+    if (p.source) LEMMA_CHECK(p.source->takeFailure());
+    if (runner.cancelled()) return cancelled();
+    return {};
   }
 
   // A tile's rows share one conversion of the cache, so they are as many as leave every thread four chunks.
@@ -341,13 +348,13 @@ class CpuBackend final : public Backend {
   std::atomic<uint32_t> pending_{0};  // jobs ever queued
   std::mutex mutex_;
   std::condition_variable queued_, ended_;
-  std::array<Job, kQueue> queue_;                  // by mutex_
-  size_t queueHead_ = 0, queueSize_ = 0;           // by mutex_
-  uint64_t lastFence_ = 0, done_ = 0;              // by mutex_
-  std::array<uint64_t, kRemembered> cancelled_{};  // by mutex_
-  size_t cancelledNext_ = 0;                       // by mutex_
-  CancelFlag ending_{false};                       // written by mutex_
-  std::thread leader_;                             // last: it uses the members above
+  std::array<Job, kQueue> queue_;                   // by mutex_
+  size_t queueHead_ = 0, queueSize_ = 0;            // by mutex_
+  uint64_t lastFence_ = 0, done_ = 0;               // by mutex_
+  std::array<Unfinished, kRemembered> unfinished_;  // by mutex_
+  size_t unfinishedNext_ = 0;                       // by mutex_
+  CancelFlag ending_{false};                        // written by mutex_
+  std::thread leader_;                              // last: it uses the members above
 };
 
 }  // namespace

@@ -147,7 +147,7 @@ void RoutePhase::run(const Run& run, int chunk, Worker& worker) const {
 
 int64_t ExpertLayer::sharedBytes() const {
   const int64_t pairs = int64_t(maxRows) * topK;
-  return roundUp((2 * int64_t(experts()) + 2 + 3 * pairs) * 4, 64) +
+  return roundUp((3 * int64_t(experts()) + 2 + 3 * pairs) * 4, 64) +
          pairs * (roundUp(inStride(), 64) + hiddenStride()) + 128;
 }
 
@@ -156,13 +156,40 @@ ExpertLayer::Lists ExpertLayer::lists(const Run& run) const {
   Lists l{};
   l.usedCount = reinterpret_cast<int32_t*>(run.shared + offset);
   l.used = l.usedCount + 1;
-  l.first = l.used + experts();
+  l.order = l.used + experts();
+  l.first = l.order + experts();
   l.rowOfPair = l.first + experts() + 1;
   l.pairOf = l.rowOfPair + pairs;
   l.weight = reinterpret_cast<float*>(l.pairOf + pairs);
-  l.in = run.shared + offset + roundUp((2 * int64_t(experts()) + 2 + 3 * pairs) * 4, 64);
+  l.in = run.shared + offset + roundUp((3 * int64_t(experts()) + 2 + 3 * pairs) * 4, 64);
   l.hidden = l.in + roundUp(pairs * inStride(), 64);
   return l;
+}
+
+ExpertLayer::Turn ExpertLayer::turnOf(const Run& run, int turn) const {
+  if (rows(run) == 0) return {};
+  const int used = *lists(run).usedCount, first = std::min(turn * atOnce(), used);
+  return {first, std::min(atOnce(), used - first)};
+}
+
+void ExpertLayer::beginTurn(const Run& run, int turn) const {
+  const Lists l = lists(run);
+  const Turn t = turnOf(run, turn);
+  std::copy_n(l.used + t.first, t.count, l.order + t.first);
+  if (origin.source) origin.source->hold(origin.layer, {l.order + t.first, size_t(t.count)});
+}
+
+const Matrix* ExpertLayer::matrix(Set set, int32_t expert, Matrix& room) const {
+  const Matrix& m = (set == Set::gate ? gate : set == Set::up ? up : down)[size_t(expert)];
+  if (!origin.source) return &m;
+  const ExpertBytes bytes = origin.source->wait(origin.layer, expert);
+  const std::byte* const data = set == Set::gate ? bytes.gate : set == Set::up ? bytes.up : bytes.down;
+  if (!data) return nullptr;
+  room = m;
+  room.data = data;
+  room.view.buf = {.bytes = uint64_t(m.n) * m.rowBytes, .host = const_cast<std::byte*>(data)};  // read only
+  room.view.off = 0;
+  return &room;
 }
 
 void ExpertLayer::addBias(size_t set, int32_t expert, int64_t n0, int64_t n, float* row) const {
@@ -194,6 +221,28 @@ void ExpertSortPhase::run(const Run& run, int, Worker& worker) const {
   }
   for (int i = e.experts(); i > 0; --i) l.first[i] = l.first[i - 1];
   l.first[0] = 0;
+  e.beginTurn(run, 0);
+}
+
+void ChooseExpertsPhase::run(const Run& run, int, Worker& worker) const {
+  worker.prepared = -1;
+  auto* const chosen = reinterpret_cast<int32_t*>(worker.scratch);
+  int32_t* end = chosen;
+  const int rows = run.rows(wanted);
+  if (guess && rows <= kFewRows) {  // the first of every row, then the second
+    for (int i = 0; i < topK; ++i) {
+      for (int r = 0; r < rows; ++r) {
+        const int32_t expert = ids[r * idStride + i];
+        if (std::find(chosen, end, expert) == end) *end++ = expert;
+      }
+    }
+  } else {
+    for (int r = 0; r < rows; ++r) end = std::copy_n(ids + r * idStride, topK, end);
+    std::sort(chosen, end);
+    end = std::unique(chosen, end);
+  }
+  const std::span<const int32_t> distinct(chosen, end);
+  guess ? origin.source->guess(origin.layer, distinct) : origin.source->choose(origin.layer, distinct);
 }
 
 void ExpertInputPhase::run(const Run& run, int chunk, Worker& worker) const {
@@ -218,13 +267,12 @@ void ExpertInputPhase::run(const Run& run, int chunk, Worker& worker) const {
 
 int64_t ExpertGatePhase::outputs(const Run& run) const {
   if (layer->rows(run) > kFewRows) return kPanel;
-  return fewOutputs(layer->hidden(), *layer->lists(run).usedCount, run);
+  return fewOutputs(layer->hidden(), layer->turnOf(run, turn).count, run);
 }
 
 int ExpertGatePhase::chunks(const Run& run) const {
-  if (layer->rows(run) == 0) return 0;
-  const int64_t blocks = (layer->hidden() + outputs(run) - 1) / outputs(run);
-  return int(*layer->lists(run).usedCount * blocks);
+  const int count = layer->turnOf(run, turn).count;
+  return count == 0 ? 0 : int(count * ((layer->hidden() + outputs(run) - 1) / outputs(run)));
 }
 
 size_t ExpertGatePhase::scratchBytes() const {
@@ -237,14 +285,17 @@ void ExpertGatePhase::run(const Run& run, int chunk, Worker& worker) const {
   const ExpertLayer::Lists l = e.lists(run);
   const Scratch s = scratchOf(worker.scratch, e, e.gate.front(), &e.up.front());
   const int64_t width = outputs(run), blocks = (e.hidden() + width - 1) / width;
-  const int32_t expert = l.used[chunk / blocks];
+  const int32_t expert = l.order[e.turnOf(run, turn).first + chunk / blocks];
   const int64_t n0 = chunk % blocks * width, n = std::min(width, e.hidden() - n0);
   const int32_t first = l.first[expert];
   const int count = l.first[expert + 1] - first;
   const std::byte* const acts = l.in + first * e.inStride();
   const bool few = e.rows(run) <= kFewRows;
   for (int i = 0; i < 2; ++i) {
-    const Matrix& m = (i == 0 ? e.gate : e.up)[size_t(expert)];
+    Matrix room;
+    const Matrix* const found = e.matrix(i == 0 ? ExpertLayer::Set::gate : ExpertLayer::Set::up, expert, room);
+    if (!found) return;
+    const Matrix& m = *found;
     if (few) {
       multiplyFew(m, n0, n,
                   {.acts = acts,
@@ -282,7 +333,7 @@ int64_t ExpertDownPhase::outputs(const Run& run) const {
 }
 
 int ExpertDownPhase::chunks(const Run& run) const {
-  if (layer->rows(run) == 0) return 0;
+  if (layer->rows(run) == 0 || (turn > 0 && layer->turnOf(run, turn).count == 0)) return 0;
   return int((layer->down.front().n + outputs(run) - 1) / outputs(run));
 }
 
@@ -297,7 +348,7 @@ void ExpertDownPhase::run(const Run& run, int chunk, Worker& worker) const {
   const Scratch s = scratchOf(worker.scratch, e, e.down.front(), nullptr);
   const int64_t width = outputs(run), n0 = chunk * width, n = std::min(width, e.down.front().n - n0);
   const int rows = e.rows(run);
-  for (int r = 0; r < rows; ++r) {
+  for (int r = 0; turn == 0 && r < rows; ++r) {
     float* const out = e.out.row(r) + n0;
     if (!e.residual.data) {
       std::memset(out, 0, size_t(n) * 4);
@@ -307,10 +358,14 @@ void ExpertDownPhase::run(const Run& run, int chunk, Worker& worker) const {
   }
   const bool few = rows <= kFewRows;
   const int64_t ld = few ? kFewOutputs : kPanel;
-  for (int u = 0; u < *l.usedCount; ++u) {
+  const ExpertLayer::Turn t = e.turnOf(run, turn);
+  for (int u = t.first; u < t.first + t.count; ++u) {
     const int32_t expert = l.used[u], first = l.first[expert];
     const int count = l.first[expert + 1] - first;
-    const Matrix& m = e.down[size_t(expert)];
+    Matrix room;
+    const Matrix* const found = e.matrix(ExpertLayer::Set::down, expert, room);
+    if (!found) return;
+    const Matrix& m = *found;
     const std::byte* const acts = l.hidden + first * e.hiddenStride();
     if (few) {
       multiplyFew(m, n0, n,

@@ -2,6 +2,7 @@
 // go straight into the output. Four phases share one ExpertLayer. Made by ProgramBuilder; see phase.h.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct ExpertLayer {
   const int32_t* ids = nullptr;
   int64_t idStride = 0;
   int topK = 0;
+  ExpertOrigin origin;
   std::vector<Matrix> gate, up, down;
   std::array<std::vector<const float*>, 3> biases;  // of gate, up, down; each of every expert or none
   Gate kind = Gate::silu;
@@ -40,6 +42,9 @@ struct ExpertLayer {
   bool wanted = false;
 
   int experts() const { return int(gate.size()); }
+  // Experts that are in memory at the same time, and in how many turns the layer is computed so.
+  int atOnce() const { return origin.source ? std::min(origin.source->most(), experts()) : experts(); }
+  int turns() const { return (experts() + atOnce() - 1) / atOnce(); }
   // Adds the expert's bias of that set to outputs from n0 on.
   void addBias(size_t set, int32_t expert, int64_t n0, int64_t n, float* row) const;
   int64_t hidden() const { return gate.front().n; }
@@ -52,6 +57,7 @@ struct ExpertLayer {
   struct Lists {
     int32_t* usedCount;  // experts that any row chose
     int32_t* used;       // [experts] their numbers, rising
+    int32_t* order;      // [experts] those of each turn as they are best computed
     int32_t* first;      // [experts + 1] first pair of an expert
     int32_t* rowOfPair;  // [pairs]
     int32_t* pairOf;     // [rows, topK]
@@ -60,6 +66,16 @@ struct ExpertLayer {
     std::byte* hidden;   // [pairs, hiddenStride]
   };
   Lists lists(const Run& run) const;
+  // The experts of a turn: places in `used` and `order`.
+  struct Turn {
+    int first = 0, count = 0;
+  };
+  Turn turnOf(const Run& run, int turn) const;
+  // Has the experts of a turn held and `order` filled.
+  void beginTurn(const Run& run, int turn) const;
+  enum class Set : uint8_t { gate, up, down };
+  // The expert's matrix; waits for it where it has to be read, and makes it in `room` then. Null where it could not be.
+  const Matrix* matrix(Set set, int32_t expert, Matrix& room) const;
   int rows(const Run& run) const { return run.rows(wanted); }
 };
 
@@ -69,6 +85,26 @@ struct ExpertSortPhase final : Phase {
   void run(const Run& run, int chunk, Worker& worker) const override;
 };
 
+// Tells where experts come from what the rows chose.
+struct ChooseExpertsPhase final : Phase {
+  ExpertOrigin origin;
+  const int32_t* ids = nullptr;  // [rows, idStride]
+  int64_t idStride = 0;
+  int topK = 0, maxRows = 0;
+  bool wanted = false, guess = false;
+  int chunks(const Run& run) const override { return run.rows(wanted) > 0 ? 1 : 0; }
+  void run(const Run& run, int chunk, Worker& worker) const override;
+  size_t scratchBytes() const override { return size_t(maxRows) * size_t(topK) * sizeof(int32_t); }
+};
+
+// The first turn begins with the sorting.
+struct ExpertTurnPhase final : Phase {
+  const ExpertLayer* layer = nullptr;
+  int turn = 0;
+  int chunks(const Run& run) const override { return layer->turnOf(run, turn).count > 0 ? 1 : 0; }
+  void run(const Run& run, int, Worker&) const override { layer->beginTurn(run, turn); }
+};
+
 // Each row, rounded to 8 bits where the gates want it, to the places of its pairs.
 struct ExpertInputPhase final : Phase {
   const ExpertLayer* layer = nullptr;
@@ -76,9 +112,10 @@ struct ExpertInputPhase final : Phase {
   void run(const Run& run, int chunk, Worker& worker) const override;
 };
 
-// hidden = up x gated by gate x, of every pair.
+// hidden = up x gated by gate x, of every pair of a turn.
 struct ExpertGatePhase final : Phase {
   const ExpertLayer* layer = nullptr;
+  int turn = 0;
   int chunks(const Run& run) const override;
   void run(const Run& run, int chunk, Worker& worker) const override;
   size_t scratchBytes() const override;
@@ -87,9 +124,10 @@ struct ExpertGatePhase final : Phase {
   int64_t outputs(const Run& run) const;  // of a chunk
 };
 
-// out = residual + the sum of weight * down hidden over each row's pairs.
+// out = residual + the sum of weight * down hidden over each row's pairs; later turns add to what earlier ones made.
 struct ExpertDownPhase final : Phase {
   const ExpertLayer* layer = nullptr;
+  int turn = 0;
   int chunks(const Run& run) const override;
   void run(const Run& run, int chunk, Worker& worker) const override;
   size_t scratchBytes() const override;

@@ -70,6 +70,9 @@ class ProgramBuilder {
         case OpKind::route:
           i = route(i);
           break;
+        case OpKind::chooseExperts:
+          i = chooseExperts(i);
+          break;
         case OpKind::moeFfn:
           i = experts(i);
           break;
@@ -455,6 +458,19 @@ class ProgramBuilder {
     return i + 1;
   }
 
+  size_t chooseExperts(size_t i) {
+    const Op& op = ops_[i];
+    auto& phase = addPhase<ChooseExpertsPhase>();
+    phase.origin = op.origin;
+    phase.ids = reinterpret_cast<const int32_t*>(op.in[0].data());
+    phase.idStride = op.in[0].nb[1] / 4;
+    phase.topK = int(op.in[0].ne[0]);
+    phase.maxRows = std::max(program_->bucket.rows, program_->bucket.wanted);
+    phase.wanted = op.p.wantedRows;
+    phase.guess = op.p.guess;
+    return i + 1;
+  }
+
   size_t experts(size_t i) {
     const Op& op = ops_[i];
     ExpertLayer& l = *program_->experts.emplace_back(std::make_unique<ExpertLayer>());
@@ -463,6 +479,8 @@ class ProgramBuilder {
     l.ids = reinterpret_cast<const int32_t*>(op.in[1].data());
     l.idStride = op.in[1].nb[1] / 4;
     l.topK = int(op.in[1].ne[0]);
+    l.origin = op.origin;
+    if (l.origin.source) program_->source = l.origin.source;
     l.weights = rowsOf(op.in[2]);
     l.residual = rowsOf(op.in[3]);
     l.out = rowsOf(op.out[0]);
@@ -485,8 +503,15 @@ class ProgramBuilder {
     l.hiddenLayout = actLayout(l.hidden());
     addPhase<ExpertSortPhase>().layer = &l;
     addPhase<ExpertInputPhase>().layer = &l;
-    addPhase<ExpertGatePhase>().layer = &l;
-    addPhase<ExpertDownPhase>().layer = &l;
+    for (int turn = 0; turn < l.turns(); ++turn) {
+      const auto add = [&](auto& phase) {
+        phase.layer = &l;
+        phase.turn = turn;
+      };
+      if (turn > 0) add(addPhase<ExpertTurnPhase>());
+      add(addPhase<ExpertGatePhase>());
+      add(addPhase<ExpertDownPhase>());
+    }
     return i + 1;
   }
 

@@ -19,6 +19,7 @@ struct CpuProgram final : Program {
   std::vector<RopeTable> tables;
   std::vector<std::unique_ptr<RowSource>> sources;
   std::vector<std::unique_ptr<ExpertLayer>> experts;
+  ExpertSource* source = nullptr;  // of experts that are not in memory
   std::vector<std::unique_ptr<MlaLayer>> mla;
   std::vector<float> absorbed;                    // queries in the latent space, few rows, of one layer at a time
   std::vector<std::unique_ptr<float[]>> decoded;  // norm weights and biases that are not F32 in the file

@@ -102,6 +102,7 @@ void RowPhase::run(const Run& run, int chunk, Worker&) const {
         case OpKind::attention:
         case OpKind::attentionMla:
         case OpKind::route:
+        case OpKind::chooseExperts:
         case OpKind::moeFfn:
           break;  // never among row ops
       }

@@ -176,6 +176,8 @@ Result<void> run(const Op& op, const StepData& step, const CancelFlag& cancel) {
       return route(op, step);
     case OpKind::moeFfn:
       return moeFfn(op, step, cancel);
+    case OpKind::chooseExperts:
+      return {};  // all experts are read where their views say
     case OpKind::glu:
       return glu(op, step);
     case OpKind::add:

@@ -74,16 +74,19 @@ void printResult(const ModelInfo& model, const Answered& a, uint64_t seed) {
 }
 
 // What a person should know beside the answer.
-void printNotes(const Answered& a, uint64_t seed, bool verbose) {
+void printNotes(const Answered& a, uint64_t seed, bool verbose, const std::string& experts) {
   const Finished& f = *a.finished;
   const bool dim = isTerminal(stderr);
   if (f.turnsLeftOut > 0) {
     std::fprintf(stderr, "The context was too small for %d of the oldest messages.\n", f.turnsLeftOut);
   }
   if (f.reason == StopReason::context) std::fprintf(stderr, "The context of %d tokens is full.\n", f.contextSize);
-  if (verbose) std::fprintf(stderr, "%s%s%s\n", dim ? "\x1b[2m" : "", workLine(f).c_str(), dim ? "\x1b[0m" : "");
-  std::fprintf(stderr, "%s%s, seed %llu%s\n", dim ? "\x1b[2m" : "", speedLine(f).c_str(),
-               static_cast<unsigned long long>(seed), dim ? "\x1b[0m" : "");
+  const auto note = [dim](const std::string& line) {
+    std::fprintf(stderr, "%s%s%s\n", dim ? "\x1b[2m" : "", line.c_str(), dim ? "\x1b[0m" : "");
+  };
+  if (verbose) note(workLine(f));
+  if (verbose && !experts.empty()) note(experts);
+  note(speedLine(f) + ", seed " + std::to_string(seed));
 }
 
 int ask(const AskOptions& o) {
@@ -136,7 +139,7 @@ int ask(const AskOptions& o) {
     if (const auto closed = trace->close(); !closed) return report(closed.error());
   }
   if (answered.error) return report(*answered.error);
-  if (!o.json) printNotes(answered, answered.finished->seed, o.verbose);
+  if (!o.json) printNotes(answered, answered.finished->seed, o.verbose, expertLine(engine.model()->expertStats()));
   return answered.finished->reason == StopReason::cancelled ? kInterrupted : kDone;
 }
 
@@ -151,7 +154,8 @@ void addAsk(CommandLine& line) {
       ->required();
   app.add_flag("--raw", options->raw, "Continue the text without a chat template; - reads it from stdin");
   app.add_flag("--json", options->json, "Print one JSON object at the end, schema lemma.ask/1");
-  app.add_flag("--verbose", options->verbose, "Also say what was guessed and what was computed");
+  app.add_flag("--verbose", options->verbose,
+               "Also say what was guessed, what was computed and what was read of experts");
   app.add_option("--trace", options->tracePath, "Write what happens, with times, as JSON lines")->type_name("FILE");
   addConversationOptions(app, options->conversation);
   app.callback([&line, options] { line.chosen = [options] { return ask(*options); }; });

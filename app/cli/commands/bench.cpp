@@ -21,7 +21,7 @@ struct BenchOptions {
   std::vector<std::string> models;
   std::vector<int> prompt{512}, generate{128}, depths{0};
   int repeats = 3;
-  bool json = false;
+  bool json = false, verbose = false;
 };
 
 // Tokens of a vocabulary by a linear congruence (Knuth's MMIX constants): the same on every machine and run.
@@ -117,7 +117,9 @@ Result<void> benchModel(const BenchOptions& o, const std::string& path, const In
     for (const bool prompt : {true, false}) {
       for (const int count : prompt ? o.prompt : o.generate) {
         if (count == 0) continue;
+        const auto before = model->expertStats();
         LEMMA_TRY(samples, bench.time(prompt, count, o.repeats));
+        if (o.verbose && before) std::fprintf(stderr, "%s\n", expertLine(model->expertStats()->since(*before)).c_str());
         const double mean = std::accumulate(samples.begin(), samples.end(), 0.0) / double(samples.size());
         const int threads = devices.empty() ? 0 : prompt ? devices[0].promptThreads : devices[0].threads;
         rows.push_back({{"schema", "lemma.bench/1"},
@@ -167,6 +169,7 @@ void addBench(CommandLine& line) {
   addIntegers(app, "-d,--depth", options->depths, 0, kMaxContext, "Tokens in the cache before");
   addInteger(app, "-r,--repeat", options->repeats, 1, 1000, "Samples of each, after one that warms up");
   app.add_flag("--json", options->json, "A JSON array of objects, schema lemma.bench/1");
+  app.add_flag("--verbose", options->verbose, "Also say what was read of experts, the warming up included");
   addComputeOptions(app, options->model);
   app.callback([&line, options] { line.chosen = [options] { return bench(*options); }; });
 }
