@@ -132,7 +132,8 @@ class Parser : private TokenCursor {
     endTag();
     while (true) {
       add(*n, parseBlock({"elif", "else", "endif"}));
-      const std::string tag = take().text;
+      const Token ending = take();
+      const std::string_view tag = ending.text;
       if (tag == "endif") return n;
       if (tag == "else") {
         n->kids.push_back(nullptr);
