@@ -56,7 +56,7 @@ def disk_speed(path, depth, size, total):
 
     def read(seed, count):
         places = random.Random(seed)
-        memory = mmap.mmap(-1, size + 2 * LARGE_PAGE)
+        memory = mmap.mmap(-1, size + 2 * LARGE_PAGE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         memory.madvise(mmap.MADV_HUGEPAGE)
         first = -ctypes.addressof(ctypes.c_char.from_buffer(memory)) % LARGE_PAGE
         for _ in range(count):
