@@ -417,6 +417,7 @@ bool Engine::Impl::begin(Running& r) {
   // it had not stopped.
   const bool continues = !r.request.continueThink.empty() || !r.request.continueAnswer.empty();
   const int toCompute = continues ? 1 : model->leastPromptRows();
+  r.text.reserve(size_t(context) + size_t(kDecodeRows));
   r.text = r.prompt.tokens;
   lease(r, toCompute);
   r.cached = r.held;

@@ -18,8 +18,8 @@ void PassPlanner::tookPrompt(int rows, double ms) {
 std::span<const PassPlanner::Piece> PassPlanner::plan(std::span<const Waiting> waiting, int batchRows) {
   const int most = std::min(kDecodeRows, batchRows);
   pieces_.clear();
-  const auto first = size_t(std::ranges::find_if(waiting, [&](const Waiting& w) { return w.id >= turn_; }) -
-                            waiting.begin());
+  const auto first =
+      size_t(std::ranges::find_if(waiting, [&](const Waiting& w) { return w.id >= turn_; }) - waiting.begin());
   int room = most;
   uint64_t leftOut = 0;
   size_t prompt = waiting.size();

@@ -28,9 +28,9 @@ class PassPlanner {
   static constexpr int kLeastChunk = 32;
 
   struct Waiting {
-    uint64_t id = 0;    // ascending
-    int rows = 0;       // of its text that the cache does not hold
-    int ofPrompt = 0;   // those of them that a prompt's passes read, in pieces of more than kDecodeRows; else 0
+    uint64_t id = 0;     // ascending
+    int rows = 0;        // of its text that the cache does not hold
+    int ofPrompt = 0;    // those of them that a prompt's passes read, in pieces of more than kDecodeRows; else 0
     bool stays = false;  // nothing is computed for it now
   };
   struct Piece {

@@ -1,4 +1,5 @@
-#include "tests/cpu/allocation_count.h"
+// Apart from the tests, so that the compiler does not see both ends of an allocation at once and warn of a mismatch.
+#include "tests/support/allocation_count.h"
 
 #include <atomic>
 #include <cstddef>
@@ -11,17 +12,18 @@ std::atomic<long> count{0};
 
 void* allocate(size_t size, size_t alignment) {
   count.fetch_add(1, std::memory_order_relaxed);
-  void* p = alignment > alignof(std::max_align_t)
-                ? std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)
-                : std::malloc(size ? size : 1);
-  if (!p) throw std::bad_alloc();
-  return p;
+  return alignment > alignof(std::max_align_t)
+             ? std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)
+             : std::malloc(size ? size : 1);
 }
+void* orThrow(void* p) { return p ? p : throw std::bad_alloc(); }
 
 }  // namespace
 
-void* operator new(size_t size) { return allocate(size, 0); }
-void* operator new(size_t size, std::align_val_t alignment) { return allocate(size, size_t(alignment)); }
+void* operator new(size_t size) { return orThrow(allocate(size, 0)); }
+void* operator new(size_t size, std::align_val_t alignment) { return orThrow(allocate(size, size_t(alignment))); }
+// Sanitizers bring a nothrow form of their own, whose memory would come back to the delete below.
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return allocate(size, 0); }
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, size_t) noexcept { std::free(p); }
 void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
