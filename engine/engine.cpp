@@ -68,24 +68,6 @@ struct Share {
 
 }  // namespace
 
-const char* name(StopReason reason) {
-  switch (reason) {
-    case StopReason::end:
-      return "end";
-    case StopReason::stop:
-      return "stop";
-    case StopReason::length:
-      return "length";
-    case StopReason::context:
-      return "context";
-    case StopReason::cancelled:
-      return "cancelled";
-    case StopReason::error:
-      return "error";
-  }
-  return "error";
-}
-
 struct Engine::Impl {
   std::unique_ptr<Model> model, draftModel;
   std::unique_ptr<PromptBuilder> builder;

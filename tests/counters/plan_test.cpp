@@ -13,7 +13,9 @@
 namespace lemma::test {
 namespace {
 
-uint64_t bytesOf(const TensorView& v) { return v.empty() ? 0 : *rowBytes(v.type, v.ne[0]) * uint64_t(v.ne[1] * v.ne[2]); }
+uint64_t bytesOf(const TensorView& v) {
+  return v.empty() ? 0 : *rowBytes(v.type, v.ne[0]) * uint64_t(v.ne[1] * v.ne[2]);
+}
 
 // A tiny model of each architecture, its ops as the executor compiles them.
 class Plan {

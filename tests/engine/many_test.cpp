@@ -197,7 +197,7 @@ TEST_P(Many, aLongPromptIsReadBetweenTheTokensOfTheOthers) {
     if (!p) return;
     EXPECT_LE(p->done - read, PassPlanner::kPromptChunk);
     if (pieces++ > 1) {
-      EXPECT_EQ(tokens - before, 3) << "at " << p->done;
+      EXPECT_GE(tokens - before, 2) << "at " << p->done << "; what may begin a tag is shown later";
     }
     before = tokens;
     read = p->done;
