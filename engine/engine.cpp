@@ -11,8 +11,8 @@
 #include "engine/park/parking.h"
 #include "engine/sample/sampler.h"
 #include "engine/schedule/answer_stream.h"
+#include "engine/schedule/pass_planner.h"
 #include "engine/schedule/prompt_builder.h"
-#include "engine/schedule/prompt_piece.h"
 #include "engine/schedule/sequence_pool.h"
 #include "engine/speculate/draft_layer_proposer.h"
 #include "engine/speculate/draft_model_proposer.h"
@@ -26,10 +26,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double msSince(Clock::time_point t) { return std::chrono::duration<double, std::milli>(Clock::now() - t).count(); }
 
-// Rows up to this many are one kernel family (goldens: bitwise class), so answers that are generated side by side
-// are the same bits as alone. Longer stretches are prompts and run by themselves.
-constexpr int kDecodeRows = 8;
-constexpr int kPromptChunk = 256;  // rows between two looks at cancel flags and progress events
+constexpr int kDecodeRows = PassPlanner::kDecodeRows;
 
 // Room that a thought must leave for the answer and the tokens that lead to it.
 int answerRoom(int context) { return std::min(context / 4, 1024); }
@@ -51,8 +48,14 @@ struct Running {
   Clock::time_point started = Clock::now(), promptDone, thoughtDone, firstToken;
   bool promptRead = false, thoughtOver = false;
   bool forgotten = false;  // nothing of it is to be parked
+  bool gaveWay = false;    // its part of the cache is others' until one of them ends; then its text is read again
 
   int pending() const { return int(text.size()) - held; }
+  // So many of them are read as a prompt: an answer that is read again is read as it was generated.
+  int pendingPrompt() const {
+    const int end = promptRead ? int(prompt.tokens.size()) : int(text.size());
+    return end - held > kDecodeRows ? end - held : 0;
+  }
 };
 
 // What one request has in a pass.
@@ -65,24 +68,6 @@ struct Share {
 
 }  // namespace
 
-const char* name(StopReason reason) {
-  switch (reason) {
-    case StopReason::end:
-      return "end";
-    case StopReason::stop:
-      return "stop";
-    case StopReason::length:
-      return "length";
-    case StopReason::context:
-      return "context";
-    case StopReason::cancelled:
-      return "cancelled";
-    case StopReason::error:
-      return "error";
-  }
-  return "error";
-}
-
 struct Engine::Impl {
   std::unique_ptr<Model> model, draftModel;
   std::unique_ptr<PromptBuilder> builder;
@@ -92,16 +77,16 @@ struct Engine::Impl {
   StepCost cost;
   std::vector<std::unique_ptr<Running>> running;
   uint64_t lastId = 0;
-  CancelFlag stopForward{false};
+  CancelFlag stopForward{false};  // since a cancel until it is taken: nobody waits for a pass to end that is not theirs
+  PassPlanner planner;
   Batch batch;  // reused from step to step, as the shares
   std::vector<Share> shares;
+  std::vector<PassPlanner::Waiting> waiting;
   int batchRows = 512;  // LoadOptions::batch of the loaded model
-  bool promptTurn = true;
 
   // Wishes from other threads, taken at the start of each step.
   std::mutex wishesMutex;
-  std::vector<RequestId> cancelled, answerNow;
-  std::vector<RequestId> inForward;  // whose rows are being computed: a cancel of one of them cuts the pass short
+  std::vector<RequestId> alive, cancelled, answerNow;
 
   void finish(Running& r, StopReason reason);
   void failWith(Running& r, Error error);
@@ -112,7 +97,9 @@ struct Engine::Impl {
   bool wishesWait();
   bool begin(Running& r);
   Result<std::unique_ptr<Speculator>> speculatorFor(const ChatRequest& request);
+  void lease(Running& r, int toCompute);
   void plan();
+  bool makeRoom();
   void guess();
   Result<LogitsView> forward(bool withGuesses);
   void verify(const Share& share, const LogitsView& logits);
@@ -188,6 +175,7 @@ void Engine::unload() {
   impl_->draftModel.reset();
   impl_->model.reset();
   impl_->cost = {};
+  impl_->planner = {};
 }
 
 RequestId Engine::start(ChatRequest request, Sink sink) {
@@ -197,14 +185,16 @@ RequestId Engine::start(ChatRequest request, Sink sink) {
   r->sink = std::move(sink);
   const RequestId id = r->id;
   impl_->running.push_back(std::move(r));
+  std::lock_guard lock(impl_->wishesMutex);
+  impl_->alive.push_back(id);
   return id;
 }
 
 void Engine::cancel(RequestId id) {
   std::lock_guard lock(impl_->wishesMutex);
+  if (std::ranges::find(impl_->alive, id) == impl_->alive.end()) return;
   impl_->cancelled.push_back(id);
-  if (std::find(impl_->inForward.begin(), impl_->inForward.end(), id) != impl_->inForward.end())
-    impl_->stopForward = true;
+  impl_->stopForward = true;
 }
 
 void Engine::endThought(RequestId id) {
@@ -230,12 +220,18 @@ Result<int> Engine::countTokens(const ChatRequest& request) const {
 }
 
 void Engine::Impl::remove(const Running* r) {
+  {
+    std::lock_guard lock(wishesMutex);
+    std::erase(alive, r->id);
+  }
   std::erase_if(running, [r](const auto& p) { return p.get() == r; });
+  for (const auto& other : running) other->gaveWay = false;  // there may be room again
 }
 
 void Engine::Impl::release(Running& r) {
   if (!r.hasSequence) return;
   r.hasSequence = false;
+  r.reading.reset();
   r.speculator.reset();
   model->truncate(r.seq, r.held);  // guesses behind it are no text
   pool->giveBack(r.seq, std::span(r.text).first(size_t(r.held)));
@@ -355,7 +351,8 @@ Result<std::unique_ptr<Speculator>> Engine::Impl::speculatorFor(const ChatReques
   if (request.speculate != ngram) {
     if (draftModel) {
       proposers.push_back(std::make_unique<DraftModelProposer>(*draftModel, *draftPool, model->info().vocabulary,
-                                                               std::min(kPromptChunk, batchRows), stopForward));
+                                                               std::min(PassPlanner::kPromptChunk, batchRows),
+                                                               stopForward));
     } else if (Stepper* const layer = model->draft()) {
       proposers.push_back(
           std::make_unique<DraftLayerProposer>(*layer, model->info().embedding, batchRows, stopForward));
@@ -402,12 +399,10 @@ bool Engine::Impl::begin(Running& r) {
   // it had not stopped.
   const bool continues = !r.request.continueThink.empty() || !r.request.continueAnswer.empty();
   const int toCompute = continues ? 1 : model->leastPromptRows();
-  const SequencePool::Lease lease = pool->take(r.prompt.tokens, toCompute);
-  r.seq = lease.seq;
-  r.hasSequence = true;
-  r.cached = lease.cached;
-  r.held = lease.cached;
+  r.text.reserve(size_t(context) + size_t(kDecodeRows));
   r.text = r.prompt.tokens;
+  lease(r, toCompute);
+  r.cached = r.held;
   for (Token t : r.prompt.tokens) r.sampler->accept(t);
   if (parking) {
     const size_t most = r.text.size() - std::min(r.text.size(), size_t(toCompute));
@@ -444,28 +439,46 @@ bool Engine::Impl::draw(Running& r, std::span<float> logits) {
   return true;
 }
 
-// Chooses what the coming pass computes: answers in progress go first, side by side; a prompt that waits gets every
-// other pass to itself.
+// A sequence that holds what is known of the text but for its last tokens.
+void Engine::Impl::lease(Running& r, int toCompute) {
+  const SequencePool::Lease lease = pool->take(r.text, toCompute);
+  r.seq = lease.seq;
+  r.hasSequence = true;
+  r.held = lease.cached;
+}
+
 void Engine::Impl::plan() {
-  shares.clear();
-  int rows = 0;
+  waiting.clear();
   for (const auto& r : running) {
-    if (r->reading) continue;
-    const int n = r->pending();
-    if (n <= kDecodeRows && rows + n <= std::min(kDecodeRows, batchRows)) {
-      shares.push_back({.running = r.get(), .rows = n});
-      rows += n;
+    if (!r->hasSequence && !r->gaveWay) {
+      lease(*r, 1);
+      // As it was read the first time: the prompt's end by a prompt's pass.
+      const int end = int(r->prompt.tokens.size()), most = std::max(0, end - kDecodeRows - 1);
+      if (r->held < end && r->held > most) model->truncate(r->seq, r->held = most);
     }
+    waiting.push_back({uint64_t(r->id), r->pending(), r->pendingPrompt(), r->gaveWay || r->reading});
   }
-  const auto most = std::min(kDecodeRows, batchRows);
-  const auto prompt =
-      std::find_if(running.begin(), running.end(), [most](auto& r) { return !r->reading && r->pending() > most; });
-  if (prompt != running.end() && (shares.empty() || promptTurn)) {
-    Running& r = **prompt;
-    const int piece = promptPiece(r.pending(), std::min(kPromptChunk, batchRows), model->leastPromptRows());
-    shares.assign(1, {.running = &r, .rows = piece});
+  shares.clear();
+  for (const PassPlanner::Piece& p : planner.plan(waiting, batchRows)) {
+    shares.push_back({.running = running[p.index].get(), .rows = p.rows});
   }
-  promptTurn = !promptTurn;
+}
+
+// Where the cache has no more pages: the beginnings that nobody reads just now are given up, then the youngest request
+// gives way to the others until one of them ends. False where there is only one.
+bool Engine::Impl::makeRoom() {
+  if (pool->evictOne()) return true;
+  Running* youngest = nullptr;
+  int count = 0;
+  for (const auto& r : running) {
+    if (!r->hasSequence) continue;
+    ++count;
+    youngest = r.get();
+  }
+  if (count < 2) return false;
+  release(*youngest);
+  youngest->gaveWay = true;
+  return true;
 }
 
 // Fills the pass up with guesses, as far as its rows stay within one family of kernels.
@@ -506,6 +519,7 @@ Result<LogitsView> Engine::Impl::forward(bool withGuesses) {
   const auto started = Clock::now();
   auto logits = model->forward(batch, stopForward);
   if (logits && batch.size() <= kDecodeRows) cost.took(batch.size(), msSince(started));
+  if (logits && batch.size() > kDecodeRows) planner.tookPrompt(batch.size(), msSince(started));
   return logits;
 }
 
@@ -519,7 +533,7 @@ void Engine::Impl::verify(const Share& s, const LogitsView& logits) {
   r.guessed += guesses;
   if (r.pending() > 0) {
     readHidden(s, logits, before);
-    r.sink(PromptProgress{r.held, int(r.prompt.tokens.size()), r.cached, r.prompt.turnsLeftOut});
+    if (!r.promptRead) r.sink(PromptProgress{r.held, int(r.prompt.tokens.size()), r.cached, r.prompt.turnsLeftOut});
     return;
   }
   // The next turn goes on from the person's words, without the thought that follows here.
@@ -564,26 +578,17 @@ bool Engine::step() {
   }
   d.plan();
   if (d.shares.empty()) return true;
-  {
-    std::lock_guard lock(d.wishesMutex);
-    d.inForward.clear();
-    for (const Share& s : d.shares) d.inForward.push_back(s.running->id);
-  }
   d.guess();
   auto logits = d.forward(true);
   const auto guessed = [](const Share& s) { return !s.guesses.empty(); };
   if (!logits && logits.error().code != Err::cancelled && std::ranges::any_of(d.shares, guessed)) {
     logits = d.forward(false);  // what is wrong with guesses, or has no room, need not be wrong with the text
   }
-  {
-    std::lock_guard lock(d.wishesMutex);
-    d.inForward.clear();
-  }
   if (!logits) {
     for (const Share& s : d.shares) d.model->truncate(s.running->seq, s.running->held);
     if (logits.error().code == Err::cancelled)
       return true;  // who cancelled is taken out at the next step, the others go on
-    if (logits.error().code == Err::contextFull && d.pool->evictOne()) return true;
+    if (logits.error().code == Err::contextFull && d.makeRoom()) return true;
     for (const Share& s : d.shares) d.failWith(*s.running, logits.error());
     return !d.running.empty();
   }

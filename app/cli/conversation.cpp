@@ -123,7 +123,7 @@ Result<ChatRequest> requestOf(const ConversationOptions& options, const ModelInf
 
 std::string validUtf8(std::string_view text) {
   Utf8Stream stream;
-  std::string out = stream.push(text);
+  std::string out(stream.push(text));
   return out + stream.flush();
 }
 

@@ -1,10 +1,13 @@
 #include "engine/memory/kv_pools.h"
 
+#include <array>
 #include <cstring>
 #include <string>
 
 namespace lemma {
 namespace {
+
+constexpr size_t kInFlight = 32;  // copies that wait at once: a backend's queue ends somewhere
 
 TensorView pageOf(const TensorView& pool, int32_t page) {
   TensorView view = pool;
@@ -71,18 +74,24 @@ Result<void> KvPools::allocate(const KvLayout& l, std::span<Backend* const> back
 }
 
 Result<void> KvPools::copyPages(std::span<const PageCopy> copies) {
-  std::vector<std::pair<Backend*, Fence>> fences;
+  std::array<std::pair<Backend*, Fence>, kInFlight> fences;
+  size_t count = 0;
+  const auto wait = [&]() -> Result<void> {
+    for (size_t i = 0; i < count; ++i) LEMMA_CHECK(fences[i].first->wait(fences[i].second, kNoDeadline));
+    count = 0;
+    return {};
+  };
   for (const PageCopy& c : copies) {
     for (size_t layer = 0; layer < backends_.size(); ++layer) {
       for (const TensorView& pool : {k_[layer], v_[layer]}) {
         if (pool.empty()) continue;
+        if (count == kInFlight) LEMMA_CHECK(wait());
         LEMMA_TRY(fence, backends_[layer]->copy(pageOf(pool, c.to), pageOf(pool, c.from), {}));
-        fences.emplace_back(backends_[layer], fence);
+        fences[count++] = {backends_[layer], fence};
       }
     }
   }
-  for (const auto& [backend, fence] : fences) LEMMA_CHECK(backend->wait(fence, kNoDeadline));
-  return {};
+  return wait();
 }
 
 uint64_t KvPools::pageBytes() const {

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,7 +32,7 @@ class AnswerStream {
                const AnswerLimits& limits, std::vector<std::string> stop, Sink sink);
 
   struct Next {
-    std::vector<Token> feed;  // read these next; empty when finished
+    std::span<const Token> feed;  // read these next; empty when finished; lives until the next call
     bool finished = false;
     StopReason reason = StopReason::end;
   };
@@ -51,10 +53,11 @@ class AnswerStream {
   int answerTokens() const { return answerTokens_; }
 
  private:
-  void show(std::vector<PartDelta> deltas);
-  bool showAnswer(std::string text);  // true when a stop string was met
-  Next closeThought(ThoughtEnded::Why why, std::vector<Token> before);
-  bool thoughtRepeats() const;
+  void show(std::span<const PartDelta> deltas);
+  bool showAnswer(std::string_view text);  // true when a stop string was met
+  void say(PartKind kind, std::string_view text, int tokens);
+  Next closeThought(ThoughtEnded::Why why, std::optional<Token> before);
+  bool thoughtRepeats();
 
   const Tokenizer& tokenizer_;
   const ThinkFormat& format_;
@@ -66,7 +69,9 @@ class AnswerStream {
   Utf8Stream utf8_;
   PartSplitter splitter_;
   StopMatcher stopMatcher_;
-  std::vector<Token> thought_;  // for the repetition check
+  StreamEvent said_ = PartDelta{};  // reused, as are the tokens, so that a token allocates nothing
+  std::vector<Token> feed_;
+  std::vector<Token> thought_;  // its end, for the repetition check
   bool inThink_ = false;
   bool thoughtWasCut_ = false;
   bool personWantsAnswer_ = false;

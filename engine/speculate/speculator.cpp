@@ -11,7 +11,10 @@ constexpr int kMostTrials = 4, kLongestRest = 512;
 }
 
 Speculator::Speculator(std::vector<std::unique_ptr<Proposer>> proposers, Rule rule) : rule_(rule) {
-  for (auto& p : proposers) members_.push_back({.proposer = std::move(p)});
+  for (auto& p : proposers) {
+    members_.push_back({.proposer = std::move(p)});
+    members_.back().proposal.tokens.reserve(StepCost::kMostRows);  // no allocation while tokens are generated
+  }
 }
 
 bool Speculator::readsHidden() const {

@@ -28,19 +28,21 @@ void PartSplitter::resume(PartKind kind, std::string_view soFar) {
   }
 }
 
-std::vector<PartDelta> PartSplitter::push(std::string_view text) {
+std::span<const PartDelta> PartSplitter::push(std::string_view text) {
+  given_ = 0;
   buffer_ += text;
   scan(false);
-  return std::exchange(out_, {});
+  return std::span(out_).first(given_);
 }
 
-std::vector<PartDelta> PartSplitter::flush() {
+std::span<const PartDelta> PartSplitter::flush() {
+  given_ = 0;
   scan(true);
   // Blank space that opened the message and was not followed by a tag is an answer; after a tag it belongs to the tag.
   if (mode_ == Mode::start) {
     for (const char c : std::exchange(blank_, {})) emit(c);
   }
-  return std::exchange(out_, {});
+  return std::span(out_).first(given_);
 }
 
 void PartSplitter::scan(bool final) {
@@ -161,8 +163,13 @@ void PartSplitter::take(char c) {
 
 void PartSplitter::emit(char c) {
   const PartKind kind = mode_ == Mode::think ? PartKind::think : PartKind::answer;
-  if (out_.empty() || out_.back().kind != kind) out_.push_back({kind, {}, 0});
-  out_.back().text += c;
+  if (given_ == 0 || out_[given_ - 1].kind != kind) {
+    if (given_ == out_.size()) out_.emplace_back();
+    PartDelta& next = out_[given_++];
+    next.kind = kind;
+    next.text.clear();
+  }
+  out_[given_ - 1].text += c;
   if (kind == PartKind::answer) track(c);
 }
 

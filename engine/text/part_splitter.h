@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,10 +25,11 @@ class PartSplitter {
   // start is content. Call before the first push().
   void resume(PartKind kind, std::string_view soFar);
 
-  // No empty deltas; PartDelta::tokens is left 0. Whole code points come out where whole ones came in.
-  std::vector<PartDelta> push(std::string_view text);
+  // No empty deltas; PartDelta::tokens is left 0. Whole code points come out where whole ones came in. What comes out
+  // lives until the next call.
+  std::span<const PartDelta> push(std::string_view text);
   // The end of the message: what was held back is content.
-  std::vector<PartDelta> flush();
+  std::span<const PartDelta> flush();
 
   bool inThink() const { return mode_ == Mode::think; }
   bool thoughtClosed() const { return closed_; }
@@ -61,10 +63,11 @@ class PartSplitter {
   bool partEmpty_ = true;         // nothing but blank space in the current part so far
   bool closed_ = false;
   bool endTagOnly_ = false;
-  bool onTagLine_ = false;  // still on the line of the tag that began the part
-  std::string blank_;       // blank space at the start of a part, until it is known what follows
-  std::string buffer_;      // a partial tag
-  std::vector<PartDelta> out_;
+  bool onTagLine_ = false;      // still on the line of the tag that began the part
+  std::string blank_;           // blank space at the start of a part, until it is known what follows
+  std::string buffer_;          // a partial tag
+  std::vector<PartDelta> out_;  // the first `given_` of them; the others keep their memory
+  size_t given_ = 0;
 
   // Markdown's code in the answer: fences (CommonMark 4.5, at any indent because lists indent) and code spans of a
   // line.

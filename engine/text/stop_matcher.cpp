@@ -21,7 +21,7 @@ StopMatcher::StopMatcher(std::vector<std::string> stops) {
 
 StopMatcher::Out StopMatcher::push(std::string_view text) {
   if (stopped_) return {"", true};
-  if (patterns_.empty()) return {std::string(text), false};
+  if (patterns_.empty()) return {text, false};
   for (const char c : text) {
     held_ += c;
     size_t complete = 0;
@@ -33,14 +33,15 @@ StopMatcher::Out StopMatcher::push(std::string_view text) {
     if (complete > 0) {
       stopped_ = true;
       held_.resize(held_.size() - complete);
-      return {std::exchange(held_, {}), true};
+      out_ = std::exchange(held_, {});
+      return {out_, true};
     }
   }
   size_t keep = 0;
   for (const Pattern& p : patterns_) keep = std::max(keep, p.matched);
-  Out out{held_.substr(0, held_.size() - keep), false};
+  out_.assign(held_, 0, held_.size() - keep);
   held_.erase(0, held_.size() - keep);
-  return out;
+  return {out_, false};
 }
 
 std::string StopMatcher::flush() {

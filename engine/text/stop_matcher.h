@@ -15,8 +15,8 @@ class StopMatcher {
   explicit StopMatcher(std::vector<std::string> stops);
 
   struct Out {
-    std::string text;
-    bool stopped = false;  // stays true: what is pushed afterwards is dropped
+    std::string_view text;  // lives until the next call, and no longer than what was pushed
+    bool stopped = false;   // stays true: what is pushed afterwards is dropped
     bool operator==(const Out&) const = default;
   };
   Out push(std::string_view text);
@@ -29,7 +29,7 @@ class StopMatcher {
     size_t matched = 0;
   };
   std::vector<Pattern> patterns_;
-  std::string held_;
+  std::string held_, out_;
   bool stopped_ = false;
 };
 

@@ -5,9 +5,8 @@ namespace {
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 }
 
-std::string Utf8Stream::push(std::string_view bytes) {
-  std::string out;
-  out.reserve(bytes.size() + 4);
+std::string_view Utf8Stream::push(std::string_view bytes) {
+  out_.clear();
   for (size_t i = 0; i < bytes.size();) {
     const auto b = static_cast<uint8_t>(bytes[i]);
     if (needed_ == 0) {
@@ -15,7 +14,7 @@ std::string Utf8Stream::push(std::string_view bytes) {
       low_ = 0x80;
       high_ = 0xBF;
       if (b < 0x80) {
-        out += char(b);
+        out_ += char(b);
         continue;
       }
       if (b >= 0xC2 && b <= 0xDF) {
@@ -29,7 +28,7 @@ std::string Utf8Stream::push(std::string_view bytes) {
         if (b == 0xF0) low_ = 0x90;
         if (b == 0xF4) high_ = 0x8F;  // nothing above U+10FFFF
       } else {
-        out += kReplacement;
+        out_ += kReplacement;
         continue;
       }
       held_[0] = char(b);
@@ -37,7 +36,7 @@ std::string Utf8Stream::push(std::string_view bytes) {
       continue;
     }
     if (b < low_ || b > high_) {
-      out += flush();  // and the byte is read again as the start of the next code point
+      out_ += flush();  // and the byte is read again as the start of the next code point
       continue;
     }
     ++i;
@@ -45,11 +44,11 @@ std::string Utf8Stream::push(std::string_view bytes) {
     low_ = 0x80;
     high_ = 0xBF;
     if (heldSize_ == needed_) {
-      out.append(held_.data(), size_t(heldSize_));
+      out_.append(held_.data(), size_t(heldSize_));
       heldSize_ = needed_ = 0;
     }
   }
-  return out;
+  return out_;
 }
 
 std::string Utf8Stream::flush() {

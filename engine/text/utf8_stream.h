@@ -12,14 +12,15 @@ namespace lemma {
 
 class Utf8Stream {
  public:
-  // Whole code points only; the same bytes give the same text however they are cut.
-  std::string push(std::string_view bytes);
+  // Whole code points only; the same bytes give the same text however they are cut. Lives until the next push.
+  std::string_view push(std::string_view bytes);
   // The end of the stream: an unfinished code point becomes U+FFFD.
   std::string flush();
   // True while a code point is unfinished.
   bool pending() const { return heldSize_ > 0; }
 
  private:
+  std::string out_;
   std::array<char, 4> held_{};
   int heldSize_ = 0;
   int needed_ = 0;                    // bytes of the code point that is being read

@@ -9,7 +9,7 @@
 
 #include "kernels/api/backend_list.h"
 #include "kernels/cpu/cpu_features.h"
-#include "tests/cpu/allocation_count.h"
+#include "tests/support/allocation_count.h"
 #include "tests/support/llama_shape.h"
 
 namespace lemma::test {

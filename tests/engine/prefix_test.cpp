@@ -8,7 +8,7 @@
 
 #include "engine/api/engine.h"
 #include "engine/model.h"
-#include "engine/schedule/prompt_piece.h"
+#include "engine/schedule/pass_planner.h"
 #include "engine/schedule/sequence_pool.h"
 #include "kernels/api/backend_list.h"
 #include "tests/model/tiny_model.h"

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "engine/gguf/gguf.h"
 #include "engine/schedule/answer_stream.h"
 #include "tests/support/tiny_vocabulary.h"
@@ -64,7 +66,7 @@ TEST(AnswerStream, framesOfControlTokensDoNotShow) {
     return next;
   };
   const AnswerStream::Next closed = say("<|channel|>analysis<|message|>a sum<|end|>");
-  EXPECT_EQ(closed.feed, close) << "the model is led to its answer";
+  EXPECT_TRUE(std::ranges::equal(closed.feed, close)) << "the model is led to its answer";
   say("four");
   EXPECT_TRUE(say("<|return|>").finished);
   stream.flush();

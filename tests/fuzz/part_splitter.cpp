@@ -11,11 +11,11 @@ std::string replay(bool think, std::string_view a, std::string_view b) {
   lemma::PartSplitter s(think);
   lemma::Utf8Stream utf8;
   std::string parts[2];
-  const auto keep = [&](const std::vector<lemma::PartDelta>& deltas) {
+  const auto keep = [&](std::span<const lemma::PartDelta> deltas) {
     for (const auto& d : deltas) parts[d.kind == lemma::PartKind::answer] += d.text;
   };
   keep(s.push(utf8.push(a)));
-  keep(s.push(utf8.push(b) + utf8.flush()));
+  keep(s.push(std::string(utf8.push(b)) + utf8.flush()));
   keep(s.flush());
   return parts[0] + '\0' + parts[1];
 }

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "tests/sample/count_allocations.h"
+#include "tests/support/allocation_count.h"
 
 namespace lemma {
 namespace {
@@ -238,7 +238,7 @@ TEST(Sampler, nothingIsAllocatedPerToken) {
     s.frequency = 0.1f;
     s.logitBias = {{Token(7), 1.0f}};
     SamplerChain chain(s, kVocabulary);
-    const long before = allocations;
+    const long before = test::allocations();
     const auto start = std::chrono::steady_clock::now();
     constexpr int kTokens = 100;
     for (int i = 0; i < kTokens; ++i) {
@@ -247,7 +247,7 @@ TEST(Sampler, nothingIsAllocatedPerToken) {
     }
     const double us =
         std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count() / kTokens;
-    EXPECT_EQ(allocations, before) << "top-k " << topK;
+    EXPECT_EQ(test::allocations(), before) << "top-k " << topK;
     RecordProperty("us_per_token_top_k_" + std::to_string(topK), std::to_string(us));
     std::printf("top-k %d: %.0f us a token of a vocabulary of %d\n", topK, us, kVocabulary);
   }

@@ -13,7 +13,7 @@ namespace {
 
 std::string wholeUtf8(std::string_view bytes) {
   Utf8Stream s;
-  std::string out = s.push(bytes);
+  std::string out(s.push(bytes));
   return out + s.flush();
 }
 
@@ -53,7 +53,7 @@ TEST(Utf8Stream, illFormed) {
     EXPECT_EQ(wholeUtf8(c.in), c.want);
     for (size_t cut = 0; cut <= c.in.size(); ++cut) {
       Utf8Stream s;
-      std::string out = s.push(c.in.substr(0, cut));
+      std::string out(s.push(c.in.substr(0, cut)));
       out += s.push(c.in.substr(cut));
       EXPECT_EQ(out + s.flush(), c.want) << "cut at " << cut;
     }
@@ -152,10 +152,12 @@ TEST(StopMatcher, anyCutGivesTheSame) {
   EXPECT_GT(stopped, 200);
 }
 
+std::vector<PartDelta> list(std::span<const PartDelta> parts) { return {parts.begin(), parts.end()}; }
+
 TEST(PartSplitter, stateFollowsTheStream) {
   PartSplitter s(true);
   EXPECT_TRUE(s.inThink());
-  EXPECT_EQ(s.push("a"), (std::vector<PartDelta>{{PartKind::think, "a", 0}}));
+  EXPECT_EQ(list(s.push("a")), (std::vector<PartDelta>{{PartKind::think, "a", 0}}));
   EXPECT_FALSE(s.thoughtClosed());
   EXPECT_TRUE(s.push("</think>").empty());
   EXPECT_FALSE(s.inThink());
@@ -165,20 +167,21 @@ TEST(PartSplitter, stateFollowsTheStream) {
 TEST(PartSplitter, holdsBackOnlyWhatMayBeATag) {
   PartSplitter s(false);
   EXPECT_EQ(s.push("if a <").size(), 1u);
-  EXPECT_EQ(s.push(" b <"), (std::vector<PartDelta>{{PartKind::answer, " b <", 0}}));  // no tag counts in mid-line
-  EXPECT_EQ(s.push("\n<"), (std::vector<PartDelta>{{PartKind::answer, "\n", 0}}));     // here one would
-  EXPECT_EQ(s.push("t"), (std::vector<PartDelta>{}));
-  EXPECT_EQ(s.push("d"), (std::vector<PartDelta>{{PartKind::answer, "<td", 0}}));
+  EXPECT_EQ(list(s.push(" b <")),
+            (std::vector<PartDelta>{{PartKind::answer, " b <", 0}}));                     // no tag counts in mid-line
+  EXPECT_EQ(list(s.push("\n<")), (std::vector<PartDelta>{{PartKind::answer, "\n", 0}}));  // here one would
+  EXPECT_EQ(list(s.push("t")), (std::vector<PartDelta>{}));
+  EXPECT_EQ(list(s.push("d")), (std::vector<PartDelta>{{PartKind::answer, "<td", 0}}));
 }
 
 TEST(PartSplitter, resumesAThoughtAndAnAnswer) {
   PartSplitter think(false);
   think.resume(PartKind::think, "First");
-  EXPECT_EQ(think.push("\n\nthen</think>\n\nso"),
+  EXPECT_EQ(list(think.push("\n\nthen</think>\n\nso")),
             (std::vector<PartDelta>{{PartKind::think, "\n\nthen", 0}, {PartKind::answer, "so", 0}}));
   PartSplitter answer(false);
   answer.resume(PartKind::answer, "Look:\n```xml\n");
-  EXPECT_EQ(answer.push("<think>\n```\n<think>b"),
+  EXPECT_EQ(list(answer.push("<think>\n```\n<think>b")),
             (std::vector<PartDelta>{{PartKind::answer, "<think>\n```\n", 0}, {PartKind::think, "b", 0}}));
 }
 

@@ -73,13 +73,13 @@ Transcript read(const std::filesystem::path& path) {
   return t;
 }
 
-void append(std::vector<PartDelta>& all, std::vector<PartDelta> more) {
-  for (PartDelta& d : more) {
+void append(std::vector<PartDelta>& all, std::span<const PartDelta> more) {
+  for (const PartDelta& d : more) {
     EXPECT_FALSE(d.text.empty());
     if (!all.empty() && all.back().kind == d.kind) {
       all.back().text += d.text;
     } else {
-      all.push_back(std::move(d));
+      all.push_back(d);
     }
   }
 }
@@ -90,7 +90,7 @@ std::vector<PartDelta> replay(const Transcript& t, const std::vector<std::string
   for (const std::string& piece : pieces) append(all, splitter.push(piece));
   append(all, splitter.flush());
   EXPECT_EQ(splitter.endTagOnly(), t.endTagOnly);
-  EXPECT_EQ(splitter.flush(), std::vector<PartDelta>{});
+  EXPECT_TRUE(splitter.flush().empty());
   return all;
 }
 
