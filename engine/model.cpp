@@ -148,7 +148,9 @@ Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options,
     m.layers.emplace(nullptr, KvCache(0, kPageTokens, 0), Hparams{}, 0, false);
     return {};
   };
-  if (auto loaded = load(); !loaded) return fail(loaded.error().code, options.path + ": " + loaded.error().what);
+  const auto loaded = load();
+  LEMMA_CHECK(m.file.intact());
+  if (!loaded) return fail(loaded.error().code, options.path + ": " + loaded.error().what);
   return model;
 }
 
@@ -292,6 +294,7 @@ uint64_t Model::privateBytes() const {
 
 Result<LogitsView> Model::forward(const Batch& batch, const CancelFlag& cancel) {
   auto logits = impl_->layers->forward(batch, {}, cancel);
+  LEMMA_CHECK(impl_->file.intact());
   if (!logits && logits.error().what == Stepper::kNotFinite) {  // the person should know which file to fetch again
     constexpr uint64_t kMostRead = uint64_t(8) << 30;
     const std::string_view name = impl_->weights->notFinite(kMostRead);

@@ -1,11 +1,15 @@
 #include "engine/model_file/mapped_file.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <cerrno>
+#include <mutex>
 #include <system_error>
 
 namespace lemma {
@@ -14,6 +18,77 @@ namespace {
 tl::unexpected<Error> refused(const std::string& path, int error) {
   const Err code = error == ENOENT || error == ENOTDIR ? Err::notFound : Err::unreadable;
   return fail(code, path + " cannot be opened: " + std::generic_category().message(error));
+}
+
+// The mappings there are, for the handler: it may come at any instruction of any thread, so it only loads and stores
+// atomics and calls the kernel.
+struct Entry {
+  std::atomic<uintptr_t> begin{0};  // 0 = free; stored last
+  std::atomic<uintptr_t> end{0};
+  std::atomic<bool> broken{false};
+};
+constexpr size_t kMostFiles = 4096;  // R1 has 163
+constinit std::array<Entry, kMostFiles> entries;
+constinit std::atomic<int> used{0};  // entries from here on were never taken
+constinit std::atomic<bool> someBroken{false};
+constinit std::mutex tableMutex;  // of those who take and free entries
+struct sigaction before {};
+
+// Zeros from the page of `address` to the end of its mapping, since what lies behind the first page that is missing is
+// missing as a rule: one call, and no page of memory. False where no mapping of ours has the address.
+bool mapZeros(uintptr_t address) {
+  static const auto page = uintptr_t(::sysconf(_SC_PAGESIZE));
+  const int count = used.load(std::memory_order_acquire);
+  for (int i = 0; i < count; ++i) {
+    Entry& e = entries[size_t(i)];
+    const uintptr_t begin = e.begin.load(std::memory_order_acquire), end = e.end.load(std::memory_order_relaxed);
+    if (begin == 0 || address < begin || address >= end) continue;
+    const uintptr_t from = address / page * page;
+    e.broken.store(true, std::memory_order_release);
+    someBroken.store(true, std::memory_order_release);
+    return ::mmap(reinterpret_cast<void*>(from), end - from, PROT_READ,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED;
+  }
+  return false;
+}
+
+void onBusError(int number, siginfo_t* info, void* context) {
+  const int error = errno;
+  const bool ours = info->si_code > 0 && mapZeros(reinterpret_cast<uintptr_t>(info->si_addr));
+  errno = error;
+  if (ours) return;  // the instruction is run again
+  if ((before.sa_flags & SA_SIGINFO) != 0) return before.sa_sigaction(number, info, context);
+  if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) return before.sa_handler(number);
+  ::sigaction(SIGBUS, &before, nullptr);  // the fault comes again, and nobody stands in its way
+  if (info->si_code <= 0) ::raise(number);
+}
+
+void installHandler() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    struct sigaction ours {};
+    ours.sa_sigaction = onBusError;
+    ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    sigemptyset(&ours.sa_mask);
+    (void)mapZeros(0);  // what it initialises at its first call is initialised here
+    ::sigaction(SIGBUS, &ours, &before);
+  });
+}
+
+// -1 = the table is full.
+int takeEntry(std::span<const std::byte> bytes) {
+  const auto begin = reinterpret_cast<uintptr_t>(bytes.data());
+  const std::lock_guard lock(tableMutex);
+  for (int i = 0; i < int(kMostFiles); ++i) {
+    Entry& e = entries[size_t(i)];
+    if (e.begin.load(std::memory_order_relaxed) != 0) continue;
+    e.broken.store(false, std::memory_order_relaxed);
+    e.end.store(begin + bytes.size(), std::memory_order_relaxed);
+    e.begin.store(begin, std::memory_order_release);
+    if (i >= used.load(std::memory_order_relaxed)) used.store(i + 1, std::memory_order_release);
+    return i;
+  }
+  return -1;
 }
 
 struct Descriptor {
@@ -38,9 +113,34 @@ Result<std::shared_ptr<MappedFile>> MappedFile::open(const std::string& path) {
   // What is not in memory yet is then read into large pages, where the file system has them: weights are read a third
   // faster through them. Without them nothing is lost, so the answer does not matter.
   (void)::madvise(start, size, MADV_HUGEPAGE);
-  return std::shared_ptr<MappedFile>(new MappedFile({static_cast<const std::byte*>(start), size}));
+  const std::span bytes{static_cast<const std::byte*>(start), size};
+  installHandler();
+  const int entry = takeEntry(bytes);
+  if (entry < 0) {
+    ::munmap(start, size);
+    return fail(Err::unreadable, path + " cannot be opened: " + std::to_string(kMostFiles) + " files are open already");
+  }
+  return std::shared_ptr<MappedFile>(new MappedFile(bytes, entry));
 }
 
-MappedFile::~MappedFile() { ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size()); }
+MappedFile::~MappedFile() {
+  {
+    const std::lock_guard lock(tableMutex);
+    entries[size_t(entry_)].begin.store(0, std::memory_order_release);
+  }
+  ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+bool MappedFile::broken(const std::byte* first) {
+  const auto begin = reinterpret_cast<uintptr_t>(first);
+  const int count = used.load(std::memory_order_acquire);
+  for (int i = 0; i < count; ++i) {
+    const Entry& e = entries[size_t(i)];
+    if (e.begin.load(std::memory_order_acquire) == begin) return e.broken.load(std::memory_order_acquire);
+  }
+  return false;
+}
+
+bool MappedFile::anyBroken() { return someBroken.load(std::memory_order_acquire); }
 
 }  // namespace lemma

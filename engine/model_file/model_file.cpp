@@ -4,6 +4,7 @@
 
 #include "engine/gguf/gguf_file.h"
 #include "engine/hf_folder/hf_folder.h"
+#include "engine/model_file/mapped_file.h"
 
 namespace lemma {
 namespace {
@@ -15,14 +16,30 @@ bool isFileOfFolder(const std::filesystem::path& path) {
 
 }  // namespace
 
+Result<void> ModelFile::intact() const {
+  if (!MappedFile::anyBroken()) return {};
+  for (const ModelPart& part : parts) {
+    if (part.path.empty() || !MappedFile::broken(part.bytes.data())) continue;
+    return fail(Err::truncated, part.path +
+                                    " has become shorter, or cannot be read any more, while its model was in "
+                                    "use; load the model again");
+  }
+  return {};
+}
+
 Result<ModelFile> openModel(const std::string& path) {
   const std::filesystem::path given(path);
   std::error_code ignored;
-  if (std::filesystem::is_directory(given, ignored)) return openHfFolder(path);
-  if (isFileOfFolder(given) && std::filesystem::exists(given, ignored)) {
-    return openHfFolder(given.has_parent_path() ? given.parent_path().string() : ".");
-  }
-  return openGguf(path);
+  const auto open = [&]() -> Result<ModelFile> {
+    if (std::filesystem::is_directory(given, ignored)) return openHfFolder(path);
+    if (isFileOfFolder(given) && std::filesystem::exists(given, ignored)) {
+      return openHfFolder(given.has_parent_path() ? given.parent_path().string() : ".");
+    }
+    return openGguf(path);
+  };
+  LEMMA_TRY(file, open());
+  LEMMA_CHECK(file.intact());
+  return file;
 }
 
 }  // namespace lemma

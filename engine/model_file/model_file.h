@@ -27,6 +27,11 @@ struct ModelFile {
   std::vector<std::shared_ptr<const void>> texts;  // what it points into
   uint64_t bytes = 0;                              // of all files
   std::string id;                                  // content identity (content_id.h)
+
+  // truncated where bytes of a file could not be read any more since it was opened, whoever wanted them. What was
+  // computed meanwhile is worthless.
+  Result<void> intact() const;
+
   std::optional<Error> unfit;  // why this build can describe the model but not compute with it, where that is known
 };
 

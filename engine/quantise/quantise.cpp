@@ -271,6 +271,7 @@ class Quantising {
     told_.done = before + valuesOf(t);
     if (progress_) progress_(told_);
     if (cancel_) return fail(Err::cancelled, "quantising was cancelled");
+    LEMMA_CHECK(source_.intact());
     return work.result();
   }
 

@@ -1,0 +1,112 @@
+// Mapped files that cannot be read any more: zeros instead of a signal, and whoever asks is told.
+#include "engine/model_file/mapped_file.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <fstream>
+#include <thread>
+#include <vector>
+
+#include "tests/support/temporary_folder.h"
+
+namespace lemma::test {
+namespace {
+
+constexpr size_t kPage = 4096, kBytes = 64 * kPage;
+
+std::string fileIn(const TemporaryFolder& folder, const std::string& name) {
+  const std::string path = folder / name;
+  std::ofstream(path, std::ios::binary) << std::string(kBytes, 'x');
+  return path;
+}
+
+bool all(std::span<const std::byte> bytes, char c) {
+  return std::ranges::all_of(bytes, [c](std::byte b) { return b == std::byte(c); });
+}
+
+TEST(MappedFile, cutOffWhileMappedReadsZeros) {
+  const TemporaryFolder folder;
+  const std::string path = fileIn(folder, "cut");
+  const auto file = *MappedFile::open(path), other = *MappedFile::open(fileIn(folder, "whole"));
+  EXPECT_FALSE(MappedFile::broken(file->bytes().data()));
+  ASSERT_EQ(::truncate(path.c_str(), off_t(3 * kPage)), 0);
+  EXPECT_TRUE(all(file->bytes().first(3 * kPage), 'x'));
+  EXPECT_FALSE(MappedFile::broken(file->bytes().data())) << "what is there can be read";
+  EXPECT_TRUE(all(file->bytes().subspan(3 * kPage), '\0'));
+  EXPECT_TRUE(MappedFile::broken(file->bytes().data()));
+  EXPECT_TRUE(MappedFile::anyBroken());
+  EXPECT_TRUE(all(file->bytes().first(3 * kPage), 'x'));
+  EXPECT_TRUE(all(other->bytes(), 'x'));
+  EXPECT_FALSE(MappedFile::broken(other->bytes().data()));
+}
+
+TEST(MappedFile, cutOffUnderManyReaders) {
+  const TemporaryFolder folder;
+  const std::string path = fileIn(folder, "cut");
+  const auto file = *MappedFile::open(path);
+  ASSERT_EQ(::truncate(path.c_str(), 0), 0);
+  std::vector<std::jthread> readers;
+  std::atomic<int> zeros{0};
+  for (size_t t = 0; t < 4; ++t) {
+    readers.emplace_back([&, t] { zeros += all(file->bytes().subspan(t * 16 * kPage, 16 * kPage), '\0'); });
+  }
+  readers.clear();
+  EXPECT_EQ(zeros, 4);
+  EXPECT_TRUE(MappedFile::broken(file->bytes().data()));
+}
+
+TEST(MappedFile, nameThatIsGoneOrAnotherFilesChangesNothing) {
+  const TemporaryFolder folder;
+  const std::string path = fileIn(folder, "a");
+  const auto file = *MappedFile::open(path);
+  std::filesystem::rename(fileIn(folder, "b"), path);
+  std::filesystem::remove(path);
+  EXPECT_TRUE(all(file->bytes(), 'x'));
+  EXPECT_FALSE(MappedFile::broken(file->bytes().data()));
+}
+
+TEST(MappedFile, anotherFileInItsPlaceIsWhole) {
+  const TemporaryFolder folder;
+  const std::string cut = fileIn(folder, "cut"), whole = fileIn(folder, "whole");
+  for (int i = 0; i < 3; ++i) {
+    std::ofstream(cut, std::ios::binary) << std::string(kBytes, 'x');
+    auto file = *MappedFile::open(cut);
+    ASSERT_EQ(::truncate(cut.c_str(), 0), 0);
+    EXPECT_TRUE(all(file->bytes(), '\0'));
+    file.reset();  // its place in memory and in the table is free again
+    const auto next = *MappedFile::open(whole);
+    EXPECT_TRUE(all(next->bytes(), 'x'));
+    EXPECT_FALSE(MappedFile::broken(next->bytes().data()));
+  }
+}
+
+TEST(MappedFile, tooManyAtOnceAreRefused) {
+  const TemporaryFolder folder;
+  const std::string path = fileIn(folder, "one");
+  std::vector<std::shared_ptr<MappedFile>> files;
+  for (;;) {
+    auto file = MappedFile::open(path);
+    if (!file) {
+      EXPECT_NE(file.error().what.find("files are open already"), std::string::npos) << file.error().what;
+      break;
+    }
+    files.push_back(std::move(*file));
+    ASSERT_LE(files.size(), 4096u);
+  }
+  files.pop_back();
+  EXPECT_TRUE(MappedFile::open(path));
+}
+
+// A fault elsewhere ends the program as before, and so does a signal that somebody sends.
+TEST(MappedFileDeathTest, otherBusErrorsAreNotSwallowed) {
+  const TemporaryFolder folder;
+  const auto file = *MappedFile::open(fileIn(folder, "one"));
+  EXPECT_DEATH(::raise(SIGBUS), "");
+}
+
+}  // namespace
+}  // namespace lemma::test
