@@ -77,11 +77,14 @@ void StorageThread::seal(Sealing sealing, std::function<void(Result<void>)> done
 }
 
 void StorageThread::run() {
-  auto opened = Store::open(options_.path, options_.store);
+  StoreOptions how = options_.store;
+  how.ownCheckpoints = false;
+  auto opened = Store::open(options_.path, how);
   if (opened)
     store_.emplace(std::move(*opened));
   else
     openError_ = opened.error();
+  if (store_ && !store_->report().readOnly) checkpointer_.emplace(options_.path, how.vfs);
   if (callbacks_.opened) {
     const Result<OpenReport> report = store_ ? Result<OpenReport>(store_->report()) : tl::unexpected(openError_);
     executor_([report, tell = callbacks_.opened] { tell(report); });
@@ -106,10 +109,12 @@ void StorageThread::run() {
     lock.unlock();
     save(last);
     if (job) (*job)(store_ ? &*store_ : nullptr, openError_);
+    if (checkpointer_ && !last) considerCheckpoint();
     lock.lock();
     if (last) break;
   }
   lock.unlock();
+  checkpointer_.reset();
   store_.reset();
 }
 
@@ -154,6 +159,14 @@ void StorageThread::keep(MessageId id, Pending failed) {
   }
   saveAt_.reset();
   scheduleSave(options_.retryDelay);
+}
+
+void StorageThread::considerCheckpoint() {
+  const int pages = store_->logPages();
+  if (pages == pagesSeen_) return;  // nothing was committed
+  pagesSeen_ = pages;
+  checkpointer_->want(pages >= options_.logPages &&
+                      (pages >= options_.logPagesStreaming || !store_->isStreaming().value_or(true)));
 }
 
 void StorageThread::reportTrouble(const std::optional<Error>& error) {

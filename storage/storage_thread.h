@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/checkpointer.h"
 #include "storage/store.h"
 
 namespace lemma::storage {
@@ -29,8 +30,12 @@ class StorageThread {
     std::string path;  // of the database
     StoreOptions store;
     size_t queueLimit = 1024;                    // calls that wait; one more is answered `busy`
-    std::chrono::milliseconds draftDelay{100};   // text is on the disk this long after it came, plus one commit
+    std::chrono::milliseconds draftDelay{100};   // text outlives a kill this long after it came, plus one commit
     std::chrono::milliseconds retryDelay{2000};  // after a failed save of drafts
+    // Pages of the write-ahead log from which on it is moved into the database: while no answer streams, as the commit
+    // after that starts the log anew and syncs it first, which a draft should not wait for; and from when on even so.
+    int logPages = 1000;
+    int logPagesStreaming = 65536;  // 256 MiB
   };
   struct Callbacks {
     std::function<void(Result<OpenReport>)> opened;
@@ -74,10 +79,10 @@ class StorageThread {
   void push(Job job);
   void scheduleSave(std::chrono::milliseconds delay);  // with mutex_ held
   void run();
-  std::optional<Store> openStore();
   void save(bool last);
   Result<void> saveOne(MessageId id, Pending& pending);
   void keep(MessageId id, Pending pending);
+  void considerCheckpoint();
   void reportTrouble(const std::optional<Error>& error);
 
   const Options options_;
@@ -93,6 +98,8 @@ class StorageThread {
 
   // Only on the storage thread:
   std::optional<Store> store_;
+  std::optional<Checkpointer> checkpointer_;
+  int pagesSeen_ = 0;  // of the log when a checkpoint was last thought of
   Error openError_;
   bool inTrouble_ = false;
 

@@ -112,6 +112,7 @@ Result<Store> Store::open(const std::string& path, const StoreOptions& options) 
   }
   Store store(std::move(db), options.clock);
   STORE_TRY(interrupted, store.interruptStreaming());
+  if (!options.ownCheckpoints) store.db_.leaveCheckpoints();
   report.interrupted = interrupted;
   store.report_ = std::move(report);
   return store;

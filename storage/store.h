@@ -1,7 +1,8 @@
 // Everything Lemma keeps: conversations, models, settings and its own state, in one SQLite file.
 // Owner: one thread opens, uses and destroys a Store, and it holds the only writing connection (StorageThread does
-// that). What returns without an error is on the disk. Text that was finished is never changed; deleting is undone by
-// restoring.
+// that). What returns without an error is on the disk; a draft, of which half a second may be lost, is in the kernel's
+// hands: a killed program keeps it, a power loss may take it. Text that was finished is never changed; deleting is
+// undone by restoring.
 #pragma once
 
 #include <optional>
@@ -22,7 +23,8 @@ namespace lemma::storage {
 struct StoreOptions {
   Clock clock = utcNow;
   std::span<const Migration> migrations = migrationTable();
-  std::string vfs;  // SQLite's file layer by name; empty = its own. Tests put a failing one in between
+  bool ownCheckpoints = true;  // at commits; off: logPages() tells who makes them when one is due
+  std::string vfs;             // SQLite's file layer by name; empty = its own. Tests put a failing one in between
 };
 
 struct OpenReport {
@@ -84,6 +86,7 @@ class Store {
   Result<Thread> regenerate(MessageId answer, MessageId fresh, const AnswerSnapshot& snapshot);  // a sibling, streaming
   Result<void> resume(MessageId answer, const AnswerSnapshot& snapshot);  // Continue: not for complete answers
   Result<void> appendDraft(MessageId answer, std::span<const DraftDelta> deltas);
+  Result<bool> isStreaming();  // any answer
   Result<void> seal(const Sealing& sealing);
   Result<Thread> showBranch(MessageId message);      // the newest leaf below `message` becomes the current one
   Result<Thread> removeMessage(MessageId message);   // with all that follows it, into the bin
@@ -106,6 +109,8 @@ class Store {
   // What the program remembers of itself (last conversation, window, last model): JSON objects that hold a "version".
   Result<std::optional<std::string>> state(const std::string& key);
   Result<void> setState(const std::string& key, const std::string& json);
+
+  int logPages() const { return db_.logPages(); }  // of the write-ahead log at the last commit, without ownCheckpoints
 
   Result<void> check();  // reads every page; after `damaged`, here or from any other call, nothing is written any more
 

@@ -278,7 +278,7 @@ Result<void> Store::mustStream(MessageId id) {
 
 Result<void> Store::appendDraft(MessageId id, std::span<const DraftDelta> deltas) {
   if (deltas.empty()) return {};
-  STORE_TRY(transaction, Transaction::begin(db_));
+  STORE_TRY(transaction, Transaction::begin(db_, Durability::kill));
   STORE_CHECK(mustStream(id));
   for (const DraftDelta& delta : deltas) STORE_CHECK(appendDelta(id, delta));
   return transaction.commit();
@@ -357,6 +357,11 @@ Result<void> Store::seal(const Sealing& s) {
       db_.run("UPDATE conversation SET updated_at = ? WHERE id = (SELECT conversation_id FROM message WHERE id = ?)",
               now, s.message));
   return transaction.commit();
+}
+
+Result<bool> Store::isStreaming() {
+  STORE_TRY(count, db_.integer("SELECT EXISTS(SELECT 1 FROM message WHERE state = 'streaming')"));
+  return count != 0;
 }
 
 Result<int> Store::interruptStreaming() {

@@ -141,7 +141,7 @@ Result<Db> Db::open(const std::string& path, OpenMode mode, const std::string& v
       break;
   }
   Db db;
-  db.info_ = std::make_unique<DbInfo>(DbInfo{path, vfs, {}});
+  db.info_ = std::make_unique<DbInfo>(DbInfo{.path = path, .vfs = vfs});
   sqlite3* raw = nullptr;
   const int rc = sqlite3_open_v2(name.c_str(), &raw, flags, vfs.empty() ? nullptr : vfs.c_str());
   db.handle_.reset(raw);
@@ -169,6 +169,15 @@ Result<Statement> Db::prepare(std::string_view sql) {
   return statement;
 }
 
+void Db::leaveCheckpoints() {
+  // The hook takes the place of SQLite's own, which makes the checkpoints.
+  const auto count = [](void* info, sqlite3*, const char*, int pages) {
+    static_cast<DbInfo*>(info)->logPages = pages;
+    return SQLITE_OK;
+  };
+  sqlite3_wal_hook(handle_.get(), count, info_.get());
+}
+
 int Db::changes() const { return sqlite3_changes(handle_.get()); }
 
 bool Db::hasMoved() const {
@@ -177,13 +186,15 @@ bool Db::hasMoved() const {
   return moved != 0;
 }
 
-Result<Transaction> Transaction::begin(Db& db) {
+Result<Transaction> Transaction::begin(Db& db, Durability durability) {
   if (!db.damage().empty()) return fail(Err::damaged, db.damage());
   // What is written into an unlinked file is acknowledged and lost; better to say so.
   if (db.hasMoved())
     return fail(Err::moved,
                 "The database " + db.path() + " was moved or deleted while it was open; nothing can be saved.");
-  STORE_CHECK(db.exec("BEGIN IMMEDIATE"));
+  // NORMAL, not OFF: a log that is started anew is still synced first, or old pages could come back after a power loss.
+  STORE_CHECK(db.exec(durability == Durability::powerLoss ? "PRAGMA synchronous=FULL; BEGIN IMMEDIATE"
+                                                          : "PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE"));
   return Transaction(db);
 }
 

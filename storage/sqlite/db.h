@@ -23,6 +23,7 @@ struct DbInfo {
   std::string path;
   std::string vfs;     // the file layer's name; empty = SQLite's own
   std::string damage;  // the sentence of the first sign of damage; from then on nothing is written
+  int logPages = 0;    // of the write-ahead log at the last commit; counted only after leaveCheckpoints()
 };
 
 struct BlobView {
@@ -127,6 +128,8 @@ class Db {
     if (!row) return fail(Err::notFound, "The database " + path() + " has no such row.");
     return statement.text(0);
   }
+  void leaveCheckpoints();  // to somebody else: from now on no commit makes one
+  int logPages() const { return info_->logPages; }
   int changes() const;    // rows the last statement changed
   bool hasMoved() const;  // the path no longer leads to the open file
 
@@ -139,11 +142,17 @@ class Db {
   std::unique_ptr<sqlite3, Close> handle_;
 };
 
+// What a commit outlives once it returns.
+enum class Durability {
+  powerLoss,  // the log was synced, and with it every commit before
+  kill,       // the pages are the kernel's: nothing waits for the disk, but where a commit starts the log anew
+};
+
 // Holds the write lock from begin() on. What is not committed is rolled back. A database that showed damage or whose
 // file was moved away is not written to.
 class Transaction {
  public:
-  static Result<Transaction> begin(Db& db);
+  static Result<Transaction> begin(Db& db, Durability durability = Durability::powerLoss);
   Transaction(Transaction&& other) noexcept : db_(other.db_) { other.db_ = nullptr; }
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction();

@@ -132,12 +132,16 @@ FaultVfs::~FaultVfs() {
 
 void FaultVfs::judgeBy(Judge judge) {
   std::lock_guard lock(mutex_);
-  judge_ = std::move(judge);
+  judge_ = judge ? std::make_shared<const Judge>(std::move(judge)) : nullptr;
 }
 
 int FaultVfs::judge(FileCall call, const std::string& file) {
-  std::lock_guard lock(mutex_);
-  return judge_ ? judge_(call, file) : SQLITE_OK;
+  std::shared_ptr<const Judge> now;
+  {
+    std::lock_guard lock(mutex_);
+    now = judge_;
+  }
+  return now ? (*now)(call, file) : SQLITE_OK;
 }
 
 }  // namespace lemma::storage

@@ -1,11 +1,12 @@
 // An SQLite VFS over the default one that asks before every call on a file whether it may succeed.
 // Made by a test, registered under its name for its lifetime; the question is asked on the thread that uses the
-// database.
+// database, and may hold that thread up without holding up others.
 #pragma once
 
 #include <sqlite3.h>
 
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -31,7 +32,7 @@ class FaultVfs {
   std::string name_;
   sqlite3_vfs vfs_{};
   std::mutex mutex_;
-  Judge judge_;
+  std::shared_ptr<const Judge> judge_;
 };
 
 }  // namespace lemma::storage
