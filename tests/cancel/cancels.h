@@ -20,7 +20,8 @@
 
 namespace lemma::test {
 
-// 99 of 100 cancels must be done within so many milliseconds.
+// 99 of 100 cancels must be done within so many milliseconds. Of few, only `share` must: the latest of fifteen would be
+// judged by what else the machine does.
 constexpr double kLoadMs = 300, kPromptMs = 150, kGenerationMs = 50;
 
 class Cancels {
@@ -146,17 +147,17 @@ class Cancels {
   int stories_ = 0, answers_ = 0;
 };
 
-inline void expectWithin(const char* what, std::vector<double> ms, size_t least, double bar) {
+inline void expectWithin(const char* what, std::vector<double> ms, size_t least, double share, double bar) {
   ASSERT_GE(ms.size(), least) << what;
   std::sort(ms.begin(), ms.end());
   const auto at = [&](double part) { return ms[size_t(std::ceil(part * double(ms.size()))) - 1]; };
   std::printf("%s: %zu cancels, median %.1f ms, 99 of 100 within %.1f ms, the latest %.1f ms\n", what, ms.size(),
               at(0.5), at(0.99), ms.back());
-  EXPECT_LE(at(0.99), bar) << what;
+  EXPECT_LE(at(share), bar) << what;
 }
 
 // A third of `count` each.
-inline void runCancels(int count, uint32_t seed) {
+inline void runCancels(int count, uint32_t seed, double share) {
   LEMMA_NEED_GOLDENS(defaultModel());
   Cancels person(seed);
   person.begin();
@@ -167,9 +168,9 @@ inline void runCancels(int count, uint32_t seed) {
     if (i % 3 == 2) person.duringGeneration();
   }
   const auto least = size_t(count / 6);  // some come after the end
-  expectWithin("load", person.loads, least, kLoadMs);
-  expectWithin("prompt", person.prompts, least, kPromptMs);
-  expectWithin("generation", person.generations, least, kGenerationMs);
+  expectWithin("load", person.loads, least, share, kLoadMs);
+  expectWithin("prompt", person.prompts, least, share, kPromptMs);
+  expectWithin("generation", person.generations, least, share, kGenerationMs);
 }
 
 }  // namespace lemma::test
