@@ -59,6 +59,7 @@ class Opening {
     }
     model_.bytes += part.file->bytes().size();
     model_.parts.push_back({std::move(part.path), part.file->bytes(), part.file});
+    model_.files.push_back(std::move(part.file));
   }
 
   ModelHeader& header() { return model_.header; }

@@ -79,7 +79,7 @@ class Opening {
                                      " bytes, more than the " + std::to_string(most) + " allowed");
     }
     contents_.push_back({file->bytes(), file->bytes().size()});
-    model_.texts.push_back(file);
+    model_.files.push_back(file);
     model_.bytes += file->bytes().size();
     return file;
   }
@@ -225,6 +225,7 @@ class Opening {
     contents_.push_back({file->bytes().first(size_t(header->headerBytes)), file->bytes().size()});
     model_.bytes += file->bytes().size();
     model_.parts.push_back({path(name), file->bytes(), file});
+    model_.files.push_back(file);
     return {};
   }
 
@@ -295,7 +296,7 @@ class Opening {
   const HfFamily* family_ = nullptr;
   TranslatedConfig translated_;
   ModelFile model_;
-  std::vector<ContentPart> contents_;                    // views into model_.texts and model_.parts
+  std::vector<ContentPart> contents_;                    // views into model_.files
   std::map<std::string, uint32_t, std::less<>> partOf_;  // of a tensor by its name in the folder
 };
 

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <mutex>
 #include <system_error>
+#include <utility>
 
 namespace lemma {
 namespace {
@@ -23,15 +24,30 @@ tl::unexpected<Error> refused(const std::string& path, int error) {
 // The mappings there are, for the handler: it may come at any instruction of any thread, so it only loads and stores
 // atomics and calls the kernel.
 struct Entry {
-  std::atomic<uintptr_t> begin{0};  // 0 = free; stored last
+  std::atomic<uint32_t> version{0};  // odd while the two below change, or where they mean nothing
+  std::atomic<uintptr_t> begin{0};   // 0 = free
   std::atomic<uintptr_t> end{0};
   std::atomic<bool> broken{false};
+
+  void set(uintptr_t from, uintptr_t to) {  // with tableMutex
+    version.fetch_add(1, std::memory_order_seq_cst);
+    begin.store(from, std::memory_order_seq_cst);
+    end.store(to, std::memory_order_seq_cst);
+    version.fetch_add(1, std::memory_order_seq_cst);
+  }
+  // The end of this mapping where it holds the address, else 0. One whose bytes somebody reads does not change, so what
+  // changes meanwhile is another.
+  uintptr_t endIfHolds(uintptr_t address) const {
+    const uint32_t before = version.load(std::memory_order_seq_cst);
+    const uintptr_t from = begin.load(std::memory_order_seq_cst), to = end.load(std::memory_order_seq_cst);
+    const bool same = before % 2 == 0 && version.load(std::memory_order_seq_cst) == before;
+    return same && from != 0 && address >= from && address < to ? to : 0;
+  }
 };
 constexpr size_t kMostFiles = 4096;  // R1 has 163
 constinit std::array<Entry, kMostFiles> entries;
 constinit std::atomic<int> used{0};  // entries from here on were never taken
-constinit std::atomic<bool> someBroken{false};
-constinit std::mutex tableMutex;  // of those who take and free entries
+constinit std::mutex tableMutex;     // of those who take and free entries
 struct sigaction before {};
 
 // Zeros from the page of `address` to the end of its mapping, since what lies behind the first page that is missing is
@@ -41,11 +57,10 @@ bool mapZeros(uintptr_t address) {
   const int count = used.load(std::memory_order_acquire);
   for (int i = 0; i < count; ++i) {
     Entry& e = entries[size_t(i)];
-    const uintptr_t begin = e.begin.load(std::memory_order_acquire), end = e.end.load(std::memory_order_relaxed);
-    if (begin == 0 || address < begin || address >= end) continue;
+    const uintptr_t end = e.endIfHolds(address);
+    if (end == 0) continue;
     const uintptr_t from = address / page * page;
     e.broken.store(true, std::memory_order_release);
-    someBroken.store(true, std::memory_order_release);
     return ::mmap(reinterpret_cast<void*>(from), end - from, PROT_READ,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED;
   }
@@ -59,8 +74,10 @@ void onBusError(int number, siginfo_t* info, void* context) {
   if (ours) return;  // the instruction is run again
   if ((before.sa_flags & SA_SIGINFO) != 0) return before.sa_sigaction(number, info, context);
   if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) return before.sa_handler(number);
-  ::sigaction(SIGBUS, &before, nullptr);  // the fault comes again, and nobody stands in its way
-  if (info->si_code <= 0) ::raise(number);
+  const bool sent = info->si_code <= 0;  // by somebody, and not by a fault
+  if (sent && before.sa_handler == SIG_IGN) return;
+  ::signal(SIGBUS, SIG_DFL);  // a fault comes again, and nobody stands in its way
+  if (sent) ::raise(number);
 }
 
 void installHandler() {
@@ -83,8 +100,7 @@ int takeEntry(std::span<const std::byte> bytes) {
     Entry& e = entries[size_t(i)];
     if (e.begin.load(std::memory_order_relaxed) != 0) continue;
     e.broken.store(false, std::memory_order_relaxed);
-    e.end.store(begin + bytes.size(), std::memory_order_relaxed);
-    e.begin.store(begin, std::memory_order_release);
+    e.set(begin, begin + bytes.size());
     if (i >= used.load(std::memory_order_relaxed)) used.store(i + 1, std::memory_order_release);
     return i;
   }
@@ -96,12 +112,13 @@ struct Descriptor {
   ~Descriptor() {
     if (fd >= 0) ::close(fd);
   }
+  int release() { return std::exchange(fd, -1); }
 };
 
 }  // namespace
 
 Result<std::shared_ptr<MappedFile>> MappedFile::open(const std::string& path) {
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // a FIFO must not block us
+  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // a FIFO must not block us
   if (file.fd < 0) return refused(path, errno);
   struct stat status {};
   if (::fstat(file.fd, &status) != 0) return refused(path, errno);
@@ -120,27 +137,29 @@ Result<std::shared_ptr<MappedFile>> MappedFile::open(const std::string& path) {
     ::munmap(start, size);
     return fail(Err::unreadable, path + " cannot be opened: " + std::to_string(kMostFiles) + " files are open already");
   }
-  return std::shared_ptr<MappedFile>(new MappedFile(bytes, entry));
+  return std::shared_ptr<MappedFile>(new MappedFile(path, bytes, file.release(), entry));
 }
+
+MappedFile::MappedFile(std::string path, std::span<const std::byte> bytes, int descriptor, int entry)
+    : path_(std::move(path)), bytes_(bytes), descriptor_(descriptor), entry_(entry) {}
 
 MappedFile::~MappedFile() {
   {
     const std::lock_guard lock(tableMutex);
-    entries[size_t(entry_)].begin.store(0, std::memory_order_release);
+    entries[size_t(entry_)].set(0, 0);
   }
   ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  ::close(descriptor_);
 }
 
-bool MappedFile::broken(const std::byte* first) {
-  const auto begin = reinterpret_cast<uintptr_t>(first);
-  const int count = used.load(std::memory_order_acquire);
-  for (int i = 0; i < count; ++i) {
-    const Entry& e = entries[size_t(i)];
-    if (e.begin.load(std::memory_order_acquire) == begin) return e.broken.load(std::memory_order_acquire);
-  }
-  return false;
+Result<void> MappedFile::intact() const {
+  // Asked as well: what is missing of the last page reads as zeros without a signal.
+  struct stat status {};
+  const bool whole = ::fstat(descriptor_, &status) == 0 && status.st_size >= off_t(bytes_.size());
+  if (whole && !entries[size_t(entry_)].broken.load(std::memory_order_acquire)) return {};
+  return fail(
+      Err::truncated,
+      path_ + " has become shorter, or cannot be read any more, while its model was in use; load the model again");
 }
-
-bool MappedFile::anyBroken() { return someBroken.load(std::memory_order_acquire); }
 
 }  // namespace lemma

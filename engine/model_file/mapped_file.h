@@ -1,7 +1,7 @@
 // A whole file mapped read-only. Shared between everything that reads from it; unmapped by the last owner.
 // Any thread. The bytes are the file's own pages. Where they cannot be read any more, because another program cut the
-// file off, its disk or its server is gone, a SIGBUS handler puts zeros in their place instead of ending the program,
-// and the mapping counts as broken: whoever computes with it asks afterwards, and throws the result away.
+// file off, its disk or its server is gone, a SIGBUS handler puts zeros in their place instead of ending the program:
+// whoever computes with them asks intact() afterwards, and throws the result away if it is not.
 #pragma once
 
 #include <cstddef>
@@ -24,15 +24,16 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return bytes_; }
 
-  // Whether zeros stand for bytes of the mapping that begins with `first`, and whether they do in any mapping that was
-  // ever made: one atomic load, false for nearly every program.
-  static bool broken(const std::byte* first);
-  static bool anyBroken();
+  // truncated where the file is shorter than it was, or some of it could not be read. One system call. A file that was
+  // written over in place is not noticed.
+  Result<void> intact() const;
 
  private:
-  MappedFile(std::span<const std::byte> bytes, int entry) : bytes_(bytes), entry_(entry) {}
-  std::span<const std::byte> bytes_;
-  const int entry_;  // in the table of the handler
+  MappedFile(std::string path, std::span<const std::byte> bytes, int descriptor, int entry);
+  const std::string path_;
+  const std::span<const std::byte> bytes_;
+  const int descriptor_;  // whose size is asked for
+  const int entry_;       // in the table of the handler
 };
 
 }  // namespace lemma

@@ -4,7 +4,6 @@
 
 #include "engine/gguf/gguf_file.h"
 #include "engine/hf_folder/hf_folder.h"
-#include "engine/model_file/mapped_file.h"
 
 namespace lemma {
 namespace {
@@ -17,13 +16,7 @@ bool isFileOfFolder(const std::filesystem::path& path) {
 }  // namespace
 
 Result<void> ModelFile::intact() const {
-  if (!MappedFile::anyBroken()) return {};
-  for (const ModelPart& part : parts) {
-    if (part.path.empty() || !MappedFile::broken(part.bytes.data())) continue;
-    return fail(Err::truncated, part.path +
-                                    " has become shorter, or cannot be read any more, while its model was in "
-                                    "use; load the model again");
-  }
+  for (const auto& file : files) LEMMA_CHECK(file->intact());
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/model_file/mapped_file.h"
 #include "engine/model_file/model_header.h"
 #include "engine/model_file/tokenizer_files.h"
 
@@ -22,17 +23,16 @@ struct ModelPart {
 struct ModelFile {
   uint32_t ggufVersion = 0;  // 0 = safetensors
   ModelHeader header;
-  std::vector<ModelPart> parts;                    // ModelTensor::part counts these
-  TokenizerFiles tokenizer;                        // of a folder; GGUF files hold theirs in the header
-  std::vector<std::shared_ptr<const void>> texts;  // what it points into
-  uint64_t bytes = 0;                              // of all files
-  std::string id;                                  // content identity (content_id.h)
+  std::vector<ModelPart> parts;                          // ModelTensor::part counts these
+  TokenizerFiles tokenizer;                              // of a folder; GGUF files hold theirs in the header
+  std::vector<std::shared_ptr<const MappedFile>> files;  // all that any of it points into
+  uint64_t bytes = 0;                                    // of all files
+  std::string id;                                        // content identity (content_id.h)
+  std::optional<Error> unfit;  // why this build can describe the model but not compute with it, where that is known
 
-  // truncated where bytes of a file could not be read any more since it was opened, whoever wanted them. What was
+  // truncated where bytes of a file are gone or could not be read since it was opened, whoever wanted them. What was
   // computed meanwhile is worthless.
   Result<void> intact() const;
-
-  std::optional<Error> unfit;  // why this build can describe the model but not compute with it, where that is known
 };
 
 // Every command and program opens models through this: a GGUF file, the first file of a split one, a Hugging Face
