@@ -17,16 +17,24 @@ void raise(std::atomic<long long>& most, long long value) {
   }
 }
 
-}  // namespace
-
-void* operator new(size_t size) {
+void* allocate(size_t size) {
   void* p = std::malloc(size ? size : 1);
-  if (!p) throw std::bad_alloc();
+  if (!p) return nullptr;
   const auto bytes = (long long)(malloc_usable_size(p));
   raise(peak, alive += bytes);
   raise(largest, bytes);
   return p;
 }
+
+}  // namespace
+
+void* operator new(size_t size) {
+  void* p = allocate(size);
+  if (!p) throw std::bad_alloc();
+  return p;
+}
+// Sanitizers bring a nothrow form of their own, whose memory would come back to the delete below.
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
 void operator delete(void* p) noexcept {
   if (p) alive -= (long long)(malloc_usable_size(p));
   std::free(p);
