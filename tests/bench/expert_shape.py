@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes a GGUF of many small experts with random weights: R1's form, narrower, to time experts that do not fit memory.
 
-Routers are random, so every expert is as likely as any other and the choice of one token says little about that of the
-next: the worst case for a cache. --skew adds a random bias to the choice, so that some experts are wanted more often, as
+Routers are random, so the choice of one token says little about that of the next, though some experts are chosen more
+often than others. --skew adds a random bias to the choice, so that some experts are wanted more often, as
 in models that were trained. Needs numpy and gguf (PyPI). The default is 5.7 GB: 24 layers of 64 experts of 3.5 MB.
 """
 import argparse
@@ -11,7 +11,7 @@ import gguf
 import numpy as np
 from gguf import GGMLQuantizationType as T
 
-from shapes import DRAWN, random_blocks
+from shapes import RandomTensors
 
 HEADS, QUERY_RANK, KV_RANK, ROPE, NOPE, VALUE = 16, 512, 512, 64, 128, 128
 
@@ -58,24 +58,14 @@ def main():
     writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
     writer.add_tokenizer_model("no_vocab")
 
-    pools, tensors = {}, []
-
-    def plan(name, kind, *shape):
-        per, size = gguf.GGML_QUANT_SIZES[kind]
-        rows = [*reversed(shape[1:]), shape[0] // per * size]
-        writer.add_tensor_info(name, rows, np.dtype(np.uint8), int(np.prod(rows)), raw_dtype=kind)
-        tensors.append((kind, int(np.prod(shape)) // per))
-
-    def floats(name, values):
-        writer.add_tensor_info(name, values.shape, np.dtype(np.float32), values.nbytes)
-        tensors.append((None, values))
+    tensors = RandomTensors(writer, rng, 1.7 / o.hidden**0.5)
 
     def ones(name, n):
-        floats(name, np.ones(n, np.float32))
+        tensors.constant(name, n, 1)
 
     kind = T[o.type]
-    plan("token_embd.weight", kind, o.hidden, o.vocab)
-    plan("output.weight", T.Q6_K, o.hidden, o.vocab)
+    tensors.blocks("token_embd.weight", kind, o.hidden, o.vocab)
+    tensors.blocks("output.weight", T.Q6_K, o.hidden, o.vocab)
     ones("output_norm.weight", o.hidden)
     for i in range(o.layers + 1):
         layer = f"blk.{i}."
@@ -83,35 +73,26 @@ def main():
         ones(layer + "ffn_norm.weight", o.hidden)
         ones(layer + "attn_q_a_norm.weight", QUERY_RANK)
         ones(layer + "attn_kv_a_norm.weight", KV_RANK)
-        plan(layer + "attn_q_a.weight", kind, o.hidden, QUERY_RANK)
-        plan(layer + "attn_q_b.weight", kind, QUERY_RANK, HEADS * (NOPE + ROPE))
-        plan(layer + "attn_kv_a_mqa.weight", kind, o.hidden, KV_RANK + ROPE)
-        plan(layer + "attn_k_b.weight", T.Q8_0, NOPE, KV_RANK, HEADS)
-        plan(layer + "attn_v_b.weight", T.Q8_0, KV_RANK, VALUE, HEADS)
-        plan(layer + "attn_output.weight", kind, HEADS * VALUE, o.hidden)
+        tensors.blocks(layer + "attn_q_a.weight", kind, o.hidden, QUERY_RANK)
+        tensors.blocks(layer + "attn_q_b.weight", kind, QUERY_RANK, HEADS * (NOPE + ROPE))
+        tensors.blocks(layer + "attn_kv_a_mqa.weight", kind, o.hidden, KV_RANK + ROPE)
+        tensors.blocks(layer + "attn_k_b.weight", T.Q8_0, NOPE, KV_RANK, HEADS)
+        tensors.blocks(layer + "attn_v_b.weight", T.Q8_0, KV_RANK, VALUE, HEADS)
+        tensors.blocks(layer + "attn_output.weight", kind, HEADS * VALUE, o.hidden)
         if i == 0:
-            plan(layer + "ffn_gate.weight", kind, o.hidden, 4 * o.hidden)
-            plan(layer + "ffn_up.weight", kind, o.hidden, 4 * o.hidden)
-            plan(layer + "ffn_down.weight", kind, 4 * o.hidden, o.hidden)
+            tensors.blocks(layer + "ffn_gate.weight", kind, o.hidden, 4 * o.hidden)
+            tensors.blocks(layer + "ffn_up.weight", kind, o.hidden, 4 * o.hidden)
+            tensors.blocks(layer + "ffn_down.weight", kind, 4 * o.hidden, o.hidden)
             continue
-        floats(layer + "ffn_gate_inp.weight", rng.normal(0, o.hidden**-0.5, (o.experts, o.hidden)).astype(np.float32))
-        floats(layer + "exp_probs_b.bias", (o.skew * rng.normal(0, 1, o.experts)).astype(np.float32))
+        router = rng.normal(0, o.hidden**-0.5, (o.experts, o.hidden)).astype(np.float32)
+        tensors.floats(layer + "ffn_gate_inp.weight", router)
+        tensors.floats(layer + "exp_probs_b.bias", (o.skew * rng.normal(0, 1, o.experts)).astype(np.float32))
         for suffix, count in (("_exps", (o.experts,)), ("_shexp", ())):
-            plan(f"{layer}ffn_gate{suffix}.weight", kind, o.hidden, o.expert_ff, *count)
-            plan(f"{layer}ffn_up{suffix}.weight", kind, o.hidden, o.expert_ff, *count)
-            plan(f"{layer}ffn_down{suffix}.weight", kind, o.expert_ff, o.hidden, *count)
+            tensors.blocks(f"{layer}ffn_gate{suffix}.weight", kind, o.hidden, o.expert_ff, *count)
+            tensors.blocks(f"{layer}ffn_up{suffix}.weight", kind, o.hidden, o.expert_ff, *count)
+            tensors.blocks(f"{layer}ffn_down{suffix}.weight", kind, o.expert_ff, o.hidden, *count)
 
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_ti_data_to_file()
-    for what, content in tensors:
-        if what is None:
-            writer.write_tensor_data(content)
-            continue
-        if what not in pools:
-            pools[what] = random_blocks(rng, what, 1.7 / o.hidden**0.5)
-        writer.write_tensor_data(pools[what][rng.integers(0, DRAWN, content)].reshape(-1))
-    writer.close()
+    tensors.write()
 
 
 if __name__ == "__main__":

@@ -28,6 +28,42 @@ def random_blocks(rng, kind, spread):
     return kept[:DRAWN]
 
 
+class RandomTensors:
+    """The tensors of a file, planned first and drawn while it is written; `spread` is the usual size of a weight."""
+
+    def __init__(self, writer, rng, spread):
+        self.writer, self.rng, self.spread, self.tensors = writer, rng, spread, []
+
+    def blocks(self, name, kind, *shape):
+        """A tensor of random blocks; shape as in GGUF, columns first."""
+        per, size = gguf.GGML_QUANT_SIZES[kind]
+        rows = [*reversed(shape[1:]), shape[0] // per * size]
+        self.writer.add_tensor_info(name, rows, np.dtype(np.uint8), int(np.prod(rows)), raw_dtype=kind)
+        self.tensors.append((kind, int(np.prod(shape)) // per))
+
+    def floats(self, name, values):
+        self.writer.add_tensor_info(name, values.shape, np.dtype(np.float32), values.nbytes)
+        self.tensors.append((None, values))
+
+    def constant(self, name, n, value):
+        self.floats(name, np.full(n, value, np.float32))
+
+    def write(self):
+        """Header, keys and all tensors; the writer is closed."""
+        self.writer.write_header_to_file()
+        self.writer.write_kv_data_to_file()
+        self.writer.write_ti_data_to_file()
+        pools = {}
+        for kind, content in self.tensors:
+            if kind is None:
+                self.writer.write_tensor_data(content)
+                continue
+            if kind not in pools:
+                pools[kind] = random_blocks(self.rng, kind, self.spread)
+            self.writer.write_tensor_data(pools[kind][self.rng.integers(0, DRAWN, content)].reshape(-1))
+        self.writer.close()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out")
@@ -56,46 +92,25 @@ def main():
     writer.add_vocab_size(o.vocab)
     writer.add_tokenizer_model("no_vocab")
 
-    pools, tensors = {}, []
-
-    def plan(name, k, n, kind):
-        per, size = gguf.GGML_QUANT_SIZES[kind]
-        shape = (n, k // per * size)
-        writer.add_tensor_info(name, shape, np.dtype(np.uint8), shape[0] * shape[1], raw_dtype=kind)
-        tensors.append((kind, n * k // per))
-
-    def vector(name, n, value):
-        writer.add_tensor_info(name, (n,), np.dtype(np.float32), 4 * n)
-        tensors.append((None, np.full(n, value, np.float32)))
-
+    tensors = RandomTensors(writer, rng, 1.7 / o.hidden**0.5)
     kind, head = T[o.type], T[o.head]
     kv = o.kv_heads * head_dim
-    plan("token_embd.weight", o.hidden, o.vocab, head)
-    plan("output.weight", o.hidden, o.vocab, head)
-    vector("output_norm.weight", o.hidden, 1)
+    tensors.blocks("token_embd.weight", head, o.hidden, o.vocab)
+    tensors.blocks("output.weight", head, o.hidden, o.vocab)
+    tensors.constant("output_norm.weight", o.hidden, 1)
     for i in range(o.layers):
         layer = f"blk.{i}."
         for name, k, n in (("attn_q", o.hidden, o.hidden), ("attn_k", o.hidden, kv), ("attn_v", o.hidden, kv)):
-            plan(f"{layer}{name}.weight", k, n, kind)
-            vector(f"{layer}{name}.bias", n, 0)
-        plan(layer + "attn_output.weight", o.hidden, o.hidden, kind)
-        vector(layer + "attn_norm.weight", o.hidden, 1)
-        vector(layer + "ffn_norm.weight", o.hidden, 1)
-        plan(layer + "ffn_gate.weight", o.hidden, o.ff, kind)
-        plan(layer + "ffn_up.weight", o.hidden, o.ff, kind)
-        plan(layer + "ffn_down.weight", o.ff, o.hidden, kind)
+            tensors.blocks(f"{layer}{name}.weight", kind, k, n)
+            tensors.constant(f"{layer}{name}.bias", n, 0)
+        tensors.blocks(layer + "attn_output.weight", kind, o.hidden, o.hidden)
+        tensors.constant(layer + "attn_norm.weight", o.hidden, 1)
+        tensors.constant(layer + "ffn_norm.weight", o.hidden, 1)
+        tensors.blocks(layer + "ffn_gate.weight", kind, o.hidden, o.ff)
+        tensors.blocks(layer + "ffn_up.weight", kind, o.hidden, o.ff)
+        tensors.blocks(layer + "ffn_down.weight", kind, o.ff, o.hidden)
 
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_ti_data_to_file()
-    for what, content in tensors:
-        if what is None:
-            writer.write_tensor_data(content)
-            continue
-        if what not in pools:
-            pools[what] = random_blocks(rng, what, 1.7 / o.hidden**0.5)
-        writer.write_tensor_data(pools[what][rng.integers(0, DRAWN, content)].reshape(-1))
-    writer.close()
+    tensors.write()
 
 
 if __name__ == "__main__":
