@@ -2,8 +2,8 @@
 // can be loaded.
 #include <unistd.h>
 
-#include "kernels/api/backend_list.h"
 #include "tests/speculate/answers.h"
+#include "tests/support/backend_names.h"
 
 namespace lemma::test {
 namespace {
@@ -71,12 +71,7 @@ TEST_P(BrokenFile, cutBeforeItIsLoadedIsRefused) {
   EXPECT_NE(info.error().what.find(file_.path()), std::string::npos) << info.error().what;
 }
 
-std::vector<std::string> backends() {
-  std::vector<std::string> names;
-  for (const auto& entry : backendList()) names.emplace_back(entry.name);
-  return names;
-}
-INSTANTIATE_TEST_SUITE_P(All, BrokenFile, testing::ValuesIn(backends()), [](const auto& i) { return i.param; });
+INSTANTIATE_TEST_SUITE_P(All, BrokenFile, testing::ValuesIn(backendNames()), [](const auto& i) { return i.param; });
 
 }  // namespace
 }  // namespace lemma::test

@@ -9,6 +9,7 @@
 #include "engine/schedule/pass_planner.h"
 #include "kernels/api/backend_list.h"
 #include "tests/speculate/answers.h"
+#include "tests/support/backend_names.h"
 
 namespace lemma::test {
 namespace {
@@ -207,12 +208,7 @@ TEST_P(Many, aLongPromptIsReadBetweenTheTokensOfTheOthers) {
   EXPECT_GT(pieces, 3);
 }
 
-std::vector<std::string> backends() {
-  std::vector<std::string> names;
-  for (const BackendEntry& entry : backendList()) names.emplace_back(entry.name);
-  return names;
-}
-INSTANTIATE_TEST_SUITE_P(All, Many, testing::ValuesIn(backends()), [](const auto& i) { return i.param; });
+INSTANTIATE_TEST_SUITE_P(All, Many, testing::ValuesIn(backendNames()), [](const auto& i) { return i.param; });
 
 // Eight sequences of a deep model that all write to a page they share: more copies than a backend's queue holds.
 TEST(KvPools, anyNumberOfPagesIsCopied) {

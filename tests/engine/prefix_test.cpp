@@ -10,8 +10,8 @@
 #include "engine/model.h"
 #include "engine/schedule/pass_planner.h"
 #include "engine/schedule/sequence_pool.h"
-#include "kernels/api/backend_list.h"
 #include "tests/model/tiny_model.h"
+#include "tests/support/backend_names.h"
 #include "tests/support/tiny_model.h"
 
 namespace lemma::test {
@@ -278,12 +278,7 @@ TEST_P(Prefix, anAnswerThatGoesOnIsThatWhichWasNotStopped) {
   EXPECT_EQ(first + rest.words, whole);
 }
 
-std::vector<std::string> backends() {
-  std::vector<std::string> names;
-  for (const BackendEntry& entry : backendList()) names.emplace_back(entry.name);
-  return names;
-}
-INSTANTIATE_TEST_SUITE_P(All, Prefix, testing::ValuesIn(backends()), [](const auto& i) { return i.param; });
+INSTANTIATE_TEST_SUITE_P(All, Prefix, testing::ValuesIn(backendNames()), [](const auto& i) { return i.param; });
 
 }  // namespace
 }  // namespace lemma::test

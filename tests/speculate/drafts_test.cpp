@@ -4,9 +4,9 @@
 #include "engine/speculate/draft_layer_proposer.h"
 #include "engine/speculate/greedy.h"
 #include "engine/tokenizer/tokenizer.h"
-#include "kernels/api/backend_list.h"
 #include "tests/model/counted_model.h"
 #include "tests/speculate/answers.h"
+#include "tests/support/backend_names.h"
 #include "tests/support/goldens.h"
 
 namespace lemma::test {
@@ -242,12 +242,7 @@ TEST_P(Drafts, withoutAnythingToGuessByItIsSaid) {
   EXPECT_NE(heard.error.find("no layer that guesses ahead"), std::string::npos) << heard.error;
 }
 
-std::vector<std::string> backends() {
-  std::vector<std::string> names;
-  for (const BackendEntry& entry : backendList()) names.emplace_back(entry.name);
-  return names;
-}
-INSTANTIATE_TEST_SUITE_P(All, Drafts, testing::ValuesIn(backends()), [](const auto& i) { return i.param; });
+INSTANTIATE_TEST_SUITE_P(All, Drafts, testing::ValuesIn(backendNames()), [](const auto& i) { return i.param; });
 
 }  // namespace
 }  // namespace lemma::test

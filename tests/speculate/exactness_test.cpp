@@ -1,7 +1,7 @@
 // Class bitwise: an answer is the same event by event whatever is guessed: right, wrong, at stop strings, at budgets,
 // when it is cancelled or told to answer now, at the context's end, and beside other answers. On every backend.
-#include "kernels/api/backend_list.h"
 #include "tests/speculate/answers.h"
+#include "tests/support/backend_names.h"
 
 namespace lemma::test {
 namespace {
@@ -217,12 +217,7 @@ TEST_P(Exactness, tokensOutsideTheVocabularyAreNoHarm) {
   EXPECT_EQ(run(engine, question("Hello", 0.8f, 2)).events, plain.events);
 }
 
-std::vector<std::string> backends() {
-  std::vector<std::string> names;
-  for (const BackendEntry& entry : backendList()) names.emplace_back(entry.name);
-  return names;
-}
-INSTANTIATE_TEST_SUITE_P(All, Exactness, testing::ValuesIn(backends()), [](const auto& i) { return i.param; });
+INSTANTIATE_TEST_SUITE_P(All, Exactness, testing::ValuesIn(backendNames()), [](const auto& i) { return i.param; });
 
 }  // namespace
 }  // namespace lemma::test

@@ -1,0 +1,17 @@
+// The backends of this build by name, for tests that run on each of them. Test code only.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernels/api/backend_list.h"
+
+namespace lemma::test {
+
+inline std::vector<std::string> backendNames() {
+  std::vector<std::string> names;
+  for (const BackendEntry& entry : backendList()) names.emplace_back(entry.name);
+  return names;
+}
+
+}  // namespace lemma::test
