@@ -24,7 +24,7 @@ tl::unexpected<Error> refused(const std::string& path, int error) {
 // The mappings there are, for the handler: it may come at any instruction of any thread, so it only loads and stores
 // atomics and calls the kernel.
 struct Entry {
-  std::atomic<uint32_t> version{0};  // odd while the two below change, or where they mean nothing
+  std::atomic<uint32_t> version{0};  // odd while the two below change
   std::atomic<uintptr_t> begin{0};   // 0 = free
   std::atomic<uintptr_t> end{0};
   std::atomic<bool> broken{false};
@@ -38,9 +38,9 @@ struct Entry {
   // The end of this mapping where it holds the address, else 0. One whose bytes somebody reads does not change, so what
   // changes meanwhile is another.
   uintptr_t endIfHolds(uintptr_t address) const {
-    const uint32_t before = version.load(std::memory_order_seq_cst);
+    const uint32_t first = version.load(std::memory_order_seq_cst);
     const uintptr_t from = begin.load(std::memory_order_seq_cst), to = end.load(std::memory_order_seq_cst);
-    const bool same = before % 2 == 0 && version.load(std::memory_order_seq_cst) == before;
+    const bool same = first % 2 == 0 && version.load(std::memory_order_seq_cst) == first;
     return same && from != 0 && address >= from && address < to ? to : 0;
   }
 };
@@ -48,7 +48,7 @@ constexpr size_t kMostFiles = 4096;  // R1 has 163
 constinit std::array<Entry, kMostFiles> entries;
 constinit std::atomic<int> used{0};  // entries from here on were never taken
 constinit std::mutex tableMutex;     // of those who take and free entries
-struct sigaction before {};
+struct sigaction earlier {};         // who had the signal before us
 
 // Zeros from the page of `address` to the end of its mapping, since what lies behind the first page that is missing is
 // missing as a rule: one call, and no page of memory. False where no mapping of ours has the address.
@@ -72,10 +72,10 @@ void onBusError(int number, siginfo_t* info, void* context) {
   const bool ours = info->si_code > 0 && mapZeros(reinterpret_cast<uintptr_t>(info->si_addr));
   errno = error;
   if (ours) return;  // the instruction is run again
-  if ((before.sa_flags & SA_SIGINFO) != 0) return before.sa_sigaction(number, info, context);
-  if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) return before.sa_handler(number);
+  if ((earlier.sa_flags & SA_SIGINFO) != 0) return earlier.sa_sigaction(number, info, context);
+  if (earlier.sa_handler != SIG_DFL && earlier.sa_handler != SIG_IGN) return earlier.sa_handler(number);
   const bool sent = info->si_code <= 0;  // by somebody, and not by a fault
-  if (sent && before.sa_handler == SIG_IGN) return;
+  if (sent && earlier.sa_handler == SIG_IGN) return;
   ::signal(SIGBUS, SIG_DFL);  // a fault comes again, and nobody stands in its way
   if (sent) ::raise(number);
 }
@@ -88,7 +88,7 @@ void installHandler() {
     ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
     sigemptyset(&ours.sa_mask);
     (void)mapZeros(0);  // what it initialises at its first call is initialised here
-    ::sigaction(SIGBUS, &ours, &before);
+    ::sigaction(SIGBUS, &ours, &earlier);
   });
 }
 

@@ -10,12 +10,14 @@ namespace lemma::cpu::LEMMA_CPU_TARGET {
 template <class B>
 constexpr bool kScaleVectors = false;
 
-// Levels that are not shifted down, each block's scale smaller instead: exact, as both are by powers of two. They may
-// be above 128.
+// Levels that are not shifted down (kPlaces), each block's scale smaller instead: exact, as both are by powers of two.
+// They may be above 128.
 template <class B>
-constexpr bool kInPlace = kScaleVectors<B>&& kByteZero == 128 && requires {
+concept HasPlaces = requires {
   B::kPlaces;
 };
+template <class B>
+constexpr bool kInPlace = HasPlaces<B>&& kScaleVectors<B>&& kByteZero == 128;
 
 #if defined(__AVX512F__)
 

@@ -4,6 +4,8 @@
 // A unit of a format is the bytes that are unpacked together: kBlocks blocks of 32 values in kBytes bytes.
 //   levels(unit, quad, first, second)   of blocks 4 quad to 4 quad + 3: value = scale * level + minimum
 //   scales(unit, scale, minimum)        [kBlocks] each; with kHalves the second halves' kUnitGap floats further on
+//   groups(unit), factor(unit)          where scales are so simple: integers of 8 bits (kUnsignedGroups) times a factor
+//   levelsInPlace                       likewise with kPlaces: levels() times 2^(kPlaces block), modulo 2^8
 // A format without kMinimum has kZero instead, the level that stands for zero, and leaves `minimum` alone. kSigned: its
 // levels are signed bytes, too large for the dot product of unsigned ones.
 #include "kernels/cpu/quad.h"
