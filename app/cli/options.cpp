@@ -158,9 +158,8 @@ void addComputeOptions(CLI::App& app, ModelOptions& options) {
       {"auto", ExpertPlace::automatic}, {"mapped", ExpertPlace::mapped}, {"disk", ExpertPlace::disk}};
   app.add_option_function<std::string>(
          "--experts", [&options](const std::string& place) { options.experts = kPlaces.at(place); },
-         "Where the experts of a model lie: mapped like other weights, or on disk, read when they are chosen and kept "
-         "as "
-         "far as memory goes; auto: disk where the model is larger than the memory that is free")
+         "Where the experts of a model lie: mapped like other weights, or on disk, read when they are chosen and "
+         "kept as far as memory goes; auto: disk where the model is larger than the memory that is free")
       ->check(CLI::IsMember({"auto", "mapped", "disk"}))
       ->type_name("auto|mapped|disk")
       ->default_str("auto");
