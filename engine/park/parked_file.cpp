@@ -18,7 +18,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "files are little-endian, pages are as in memory");
 
 constexpr std::string_view kMagic = "LEMMAKV\n";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kFileVersion = 1;
 constexpr size_t kIdentityAt = 72, kIdentityBytes = 32, kCheckAt = 104;
 static_assert(kCheckAt + 8 == parked_limits::kFixedBytes);
 
@@ -74,7 +74,7 @@ Result<Fixed> parseFixed(std::span<const std::byte> b) {
   if (b.size() < kMagic.size() || std::memcmp(b.data(), kMagic.data(), kMagic.size()) != 0)
     return fail(Err::badMagic, "it is no parked conversation");
   if (b.size() < kFixedBytes) return fail(Err::truncated, "it ends within its header");
-  if (const auto version = numberAt<uint32_t>(b, 8); version != kVersion)
+  if (const auto version = numberAt<uint32_t>(b, 8); version != kFileVersion)
     return fail(Err::unsupported, "its version is " + std::to_string(version));
   Fixed f;
   CacheShape& s = f.shape;
@@ -117,8 +117,8 @@ std::vector<std::byte> encodeParked(const ParkedHeader& h) {
   const Sizes sizes = sizesOf(tokens, pages, s.pageBytes);
   std::vector<std::byte> out(sizes.dataOffset);
   std::memcpy(out.data(), kMagic.data(), kMagic.size());
-  const uint32_t numbers[] = {kVersion, s.type,    s.layers,     s.headDim,
-                              s.vDim,   s.kvHeads, s.pageTokens, uint32_t(h.first)};
+  const uint32_t numbers[] = {kFileVersion, s.type,    s.layers,     s.headDim,
+                              s.vDim,       s.kvHeads, s.pageTokens, uint32_t(h.first)};
   std::memcpy(out.data() + kMagic.size(), numbers, sizeof numbers);
   put(out, 40, s.pageBytes);
   put(out, 48, sizes.fileBytes);

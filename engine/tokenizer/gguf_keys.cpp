@@ -19,9 +19,9 @@ using Key = std::pair<std::string, GgufValue>;
 using Keys = std::vector<Key>;
 
 // One name of each kind of pre-tokenizer, those of the models that people run first.
-constexpr const char* kPretokenizers[] = {"llama-bpe",  "qwen2",  "deepseek-v3", "deepseek-llm", "deepseek-coder",
-                                          "gpt-4o",     "tekken", "smollm",      "glm4",         "kimi-k2",
-                                          "seed-coder", "qwen35", "falcon",      "gpt-2"};
+constexpr const char* kPretokenizerNames[] = {"llama-bpe",  "qwen2",  "deepseek-v3", "deepseek-llm", "deepseek-coder",
+                                              "gpt-4o",     "tekken", "smollm",      "glm4",         "kimi-k2",
+                                              "seed-coder", "qwen35", "falcon",      "gpt-2"};
 
 // What pre-tokenizers treat differently: contractions, digits, signs, spaces and lines, cases, marks, scripts, emoji.
 constexpr std::string_view kProbe =
@@ -59,7 +59,7 @@ class Writer {
     if (steps.byteLevel) {
       set("model", GgufValue::of(std::string_view("gpt2")));
       addMerges();
-      for (const char* name : kPretokenizers) {
+      for (const char* name : kPretokenizerNames) {
         if (readsTheSame({preOf(name)}, {kProbe})) return std::move(keys_);
       }
       return fail(Err::unsupported, "tokenizer.json: GGUF has no name for the pre_tokenizer");

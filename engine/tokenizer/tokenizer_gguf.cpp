@@ -55,9 +55,9 @@ Result<std::optional<Token>> tokenOf(const ModelHeader& header, std::string_view
   return std::optional(Token(*id));
 }
 
-class Reader {
+class GgufReader {
  public:
-  explicit Reader(const ModelHeader& header) : header_(header) {}
+  explicit GgufReader(const ModelHeader& header) : header_(header) {}
 
   Result<std::unique_ptr<Tokenizer>> read() {
     LEMMA_TRY(model, header_.str(kModel));
@@ -217,6 +217,6 @@ class Reader {
 
 }  // namespace
 
-Result<std::unique_ptr<Tokenizer>> Tokenizer::fromGguf(const ModelHeader& header) { return Reader(header).read(); }
+Result<std::unique_ptr<Tokenizer>> Tokenizer::fromGguf(const ModelHeader& header) { return GgufReader(header).read(); }
 
 }  // namespace lemma

@@ -30,4 +30,6 @@ std::span<${type}* const> @function@() { return @result@; }
 }  // namespace lemma
 ")
   target_sources(${target} PRIVATE ${out})
+  # Files of one table define the same names each, so they and the tables are compiled on their own.
+  set_source_files_properties(${files} ${out} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()

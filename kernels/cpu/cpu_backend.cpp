@@ -380,6 +380,10 @@ Result<std::unique_ptr<Backend>> makeCpuBackend(const BackendOptions& options) {
   return std::make_unique<cpu::CpuBackend>(options, *target, threads, promptThreads);
 }
 
+std::unique_ptr<Backend> makeCpuBackend(const cpu::Target& target, int threads) {
+  return std::make_unique<cpu::CpuBackend>(BackendOptions{}, target, threads, threads);
+}
+
 std::span<const std::string_view> cpuTargets() {
   struct Names {
     std::array<std::string_view, 8> names;

@@ -5,9 +5,13 @@
 #include <memory>
 
 #include "kernels/api/backend_list.h"
+#include "kernels/cpu/targets.h"
 
 namespace lemma {
 
 Result<std::unique_ptr<Backend>> makeCpuBackend(const BackendOptions& options);
+
+// Over kernels that this machine need not have the instructions for, where somebody emulates them.
+std::unique_ptr<Backend> makeCpuBackend(const cpu::Target& target, int threads);
 
 }  // namespace lemma

@@ -41,6 +41,7 @@ CpuFeatures cpuFeatures() {
   const uint64_t saved = osxsave ? savedState() : 0;
   const bool ymm = (saved & 0x6) == 0x6, zmm = (saved & 0xe6) == 0xe6;
   f.avx2 = f.sse4 && ymm && bit(one.c, 28) && bit(one.c, 12) && bit(one.c, 29) && bit(seven.b, 5) && bit(seven.b, 8);
+  f.avxvnni = f.avx2 && bit(cpuid(7, 1).a, 4);
   f.avx512 =
       f.avx2 && zmm && bit(seven.b, 16) && bit(seven.b, 17) && bit(seven.b, 30) && bit(seven.b, 31);  // F DQ BW VL
   f.vnni = f.avx512 && bit(seven.c, 11);

@@ -7,10 +7,11 @@
 namespace lemma::cpu {
 
 struct CpuFeatures {
-  bool sse4 = false;    // SSE4.2 and SSSE3
-  bool avx2 = false;    // with FMA, F16C and BMI2
-  bool avx512 = false;  // F, BW, VL and DQ
-  bool vnni = false;    // AVX512_VNNI
+  bool sse4 = false;     // SSE4.2 and SSSE3
+  bool avx2 = false;     // with FMA, F16C and BMI2
+  bool avxvnni = false;  // AVX-VNNI, with all of avx2
+  bool avx512 = false;   // F, BW, VL and DQ
+  bool vnni = false;     // AVX512_VNNI
 };
 
 CpuFeatures cpuFeatures();

@@ -1,5 +1,5 @@
-// 256-bit vectors for the kernels: AVX2, FMA, F16C. Included by one file, into that target's own namespace; pure
-// functions, any thread.
+// 256-bit vectors for the kernels: AVX2, FMA, F16C, and AVX-VNNI's dot product where the file is compiled with it.
+// Included by one file a target, into that target's own namespace; pure functions, any thread.
 #include <immintrin.h>
 
 #include <cstddef>
@@ -99,7 +99,14 @@ LEMMA_SIMD F spread(F scales) {
 // Words: pairs of 16-bit integers that a product takes at once. Tiles of attention are kWordRows x kWordVecs vectors.
 constexpr int kWordRows = 4;
 constexpr int kWordVecs = 2;
+#if defined(__AVXVNNI__)
+LEMMA_SIMD I dotWords(I acc, I a, I b) {  // of the intrinsic GCC 12 copies each sum before it adds to it
+  __asm__("%{vex%} vpdpwssd %2, %1, %0" : "+x"(acc) : "x"(a), "x"(b));
+  return acc;
+}
+#else
 LEMMA_SIMD I dotWords(I acc, I a, I b) { return _mm256_add_epi32(acc, _mm256_madd_epi16(a, b)); }
+#endif
 // Of integers that fit 16 bits: lane i holds low[i] and high[i].
 LEMMA_SIMD I pairWords(I low, I high) { return _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa); }
 LEMMA_SIMD void storeWords(void* p, I v) {
@@ -109,6 +116,17 @@ LEMMA_SIMD void storeWords(void* p, I v) {
 // a where x < limit, otherwise b.
 LEMMA_SIMD F selectBelow(F a, F b, F x, F limit) { return _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, limit, _CMP_LT_OQ)); }
 
+// What these mean is told in simd_avx512.h.
+#if defined(__AVXVNNI__)
+constexpr int kByteZero = 128;
+constexpr int kPanelZero = 128;
+template <bool kSigned>
+LEMMA_SIMD I dotBytes(I acc, I w, I x) {
+  static_assert(!kSigned);
+  return _mm256_dpbusd_avx_epi32(acc, w, x);
+}
+LEMMA_SIMD I panelStart(int32_t start, bool) { return iset(start); }
+#else
 constexpr int kByteZero = 0;
 constexpr int kPanelZero = 64;
 LEMMA_SIMD I widen(I acc, I pairs) { return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))); }
@@ -118,6 +136,7 @@ LEMMA_SIMD I dotBytes(I acc, I w, I x) {
   return widen(acc, _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)));
 }
 LEMMA_SIMD I panelStart(int32_t start, bool zero) { return zero ? iset(start >> 1) : izero(); }
+#endif
 
 LEMMA_SIMD I lanesOf(const __m128i* v) { return _mm256_inserti128_si256(_mm256_castsi128_si256(v[0]), v[1], 1); }
 // Dwords of four vectors, lane by lane: out[k] has dword k of all four.

@@ -1,5 +1,5 @@
-// The instruction sets that this build has kernels for and this machine can run, best last. Constant after the first
-// call, any thread.
+// The instruction sets that this build has kernels for, and those that this machine can run, best last. Constant after
+// the first call, any thread.
 #pragma once
 
 #include <span>
@@ -14,6 +14,7 @@ struct Target {
   const KernelTable* kernels = nullptr;
 };
 
+std::span<const Target> builtTargets();
 std::span<const Target> runnableTargets();
 
 }  // namespace lemma::cpu

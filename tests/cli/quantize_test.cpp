@@ -111,7 +111,7 @@ TEST(Quantize, wrongInput) {
 TEST(Quantize, goesOnAfterAKill) {
   LEMMA_NEEDS(smolModel(), "the default model");
   const std::string whole = temporaryPath("whole.gguf"), out = temporaryPath("killed.gguf");
-  const std::vector<std::string> rest = {"--type", "Q8_0", "--tensor-type", "*ffn*=IQ4_NL", "-t", "1"};
+  const std::vector<std::string> rest = {"--type", "Q8_0", "--tensor-type", "*ffn_down*=IQ4_NL", "-t", "1"};
   const auto arguments = [&](const std::string& to) {
     std::vector<std::string> a{"quantize", smolModel(), to};
     a.insert(a.end(), rest.begin(), rest.end());
@@ -119,7 +119,7 @@ TEST(Quantize, goesOnAfterAKill) {
   };
   ASSERT_EQ(runCli(arguments(whole)).code, 0);
   for (int kill = 0; kill < 2; ++kill) {
-    ASSERT_EQ(runCli(arguments(out), {.timeout = std::chrono::seconds(1)}).code, 137);
+    ASSERT_EQ(runCli(arguments(out), {.timeout = std::chrono::milliseconds(600)}).code, 137);
     EXPECT_FALSE(std::filesystem::exists(out));
   }
   const Ran ran = runCli(arguments(out));

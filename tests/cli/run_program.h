@@ -20,7 +20,7 @@ struct RunOptions {
   // Called whenever stdout has grown, with all of it and the process's id; to send a signal in mid-stream.
   std::function<void(const std::string& out, int pid)> onOutput;
   std::map<std::string, std::string> environment;  // set on top of the test's own
-  std::chrono::seconds timeout{200};               // then SIGKILL, seen as code 137
+  std::chrono::milliseconds timeout{200'000};      // then SIGKILL, seen as code 137
 };
 
 Ran runCli(const std::vector<std::string>& arguments, const RunOptions& options = {});

@@ -71,6 +71,7 @@ TEST(CpuTargets, areWhatTheProcessorHasBestLast) {
   std::vector<std::string> expected;
   if (f.sse4) expected.push_back("sse4");
   if (f.avx2) expected.push_back("avx2");
+  if (f.avxvnni) expected.push_back("avxvnni");
   if (f.avx512) expected.push_back("avx512");
   if (f.vnni) expected.push_back("vnni");
   EXPECT_EQ(targets(), expected);

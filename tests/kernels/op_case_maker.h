@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <numeric>
 #include <random>
@@ -59,9 +60,11 @@ inline TensorView viewOf(Type type, std::initializer_list<int64_t> ne) { return 
 
 class CaseMaker {
  public:
-  CaseMaker(std::string name, OpKind kind, uint32_t seed) : numbers_(seed) {
+  CaseMaker(std::string name, OpKind kind, uint32_t seed, const std::function<bool(const OpCase&)>& wantsNumbers)
+      : numbers_(seed) {
     c_.name = std::move(name);
     c_.kind = kind;
+    wanted_ = wantsNumbers(c_);
   }
 
   OpCase& c() { return c_; }
@@ -155,7 +158,7 @@ class CaseMaker {
     const TypeInfo& type = *typeInfo(t.shape.type);
     const int64_t n = t.shape.ne[0] * t.shape.ne[1] * t.shape.ne[2] * t.shape.ne[3];
     t.bytes.resize(size_t(n / type.block * type.blockBytes));
-    if (type.type == Type::F4_E2M1) return;  // with its scales
+    if (!wanted_ || type.type == Type::F4_E2M1) return;  // the latter with its scales
     if (!drawsBlocks(type)) {
       std::vector<float> values(static_cast<size_t>(n));
       for (float& x : values) x = numbers_.normal() * spread;
@@ -168,12 +171,14 @@ class CaseMaker {
 
   OpCase c_;
   Numbers numbers_;
+  bool wanted_;
 };
 
 class Cases {
  public:
+  explicit Cases(const std::function<bool(const OpCase&)>& wantsNumbers) : wantsNumbers_(wantsNumbers) {}
   CaseMaker& make(OpKind kind, std::string name) {
-    makers_.emplace_back(std::move(name), kind, uint32_t(makers_.size()) + 1);
+    makers_.emplace_back(std::move(name), kind, uint32_t(makers_.size()) + 1, wantsNumbers_);
     return makers_.back();
   }
   std::vector<OpCase> take() {
@@ -183,6 +188,7 @@ class Cases {
   }
 
  private:
+  const std::function<bool(const OpCase&)>& wantsNumbers_;
   std::vector<CaseMaker> makers_;
 };
 

@@ -426,8 +426,8 @@ void elementwiseCases(Cases& cases) {
 
 }  // namespace
 
-std::vector<OpCase> allOpCases() {
-  Cases cases;
+std::vector<OpCase> opCases(const std::function<bool(const OpCase&)>& wantsNumbers) {
+  Cases cases(wantsNumbers);
   embedCases(cases);
   rmsNormCases(cases);
   matMulCases(cases);

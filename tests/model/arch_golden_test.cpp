@@ -130,7 +130,7 @@ TEST_P(SeeingFolder, whatIsNotSaidIsTransformersDefault) {
   EXPECT_GT(said.size(), 10u);
 }
 
-std::string label(const testing::TestParamInfo<ArchGolden::ParamType>& info) {
+std::string archLabel(const testing::TestParamInfo<ArchGolden::ParamType>& info) {
   std::string name = std::string(std::get<0>(info.param)) + "_" + std::get<1>(info.param);
   std::ranges::replace(name, '-', '_');
   return name;
@@ -141,17 +141,17 @@ const auto kBackends = testing::Values("reference", "cpu");
 INSTANTIATE_TEST_SUITE_P(
     Models, ArchGolden,
     testing::Combine(testing::Values("phi3", "gemma3", "qwen2moe", "qwen3moe", "glm4moe", "gpt-oss"), kBackends),
-    label);
+    archLabel);
 INSTANTIATE_TEST_SUITE_P(Models, ArchFolder,
                          testing::Combine(testing::Values("phi3", "gemma3", "qwen2moe", "qwen3moe", "glm4moe",
                                                           "gpt-oss", "gpt-oss-mxfp4"),
                                           kBackends),
-                         label);
-INSTANTIATE_TEST_SUITE_P(Models, WithoutWidths, testing::Combine(testing::Values("qwen2moe"), kBackends), label);
-INSTANTIATE_TEST_SUITE_P(Models, SeeingFolder, testing::Combine(testing::Values("gemma3"), kBackends), label);
+                         archLabel);
+INSTANTIATE_TEST_SUITE_P(Models, WithoutWidths, testing::Combine(testing::Values("qwen2moe"), kBackends), archLabel);
+INSTANTIATE_TEST_SUITE_P(Models, SeeingFolder, testing::Combine(testing::Values("gemma3"), kBackends), archLabel);
 // The fast backend rounds what it multiplies with experts of this type to 8 bits: another class.
 INSTANTIATE_TEST_SUITE_P(Quantised, ArchGolden,
-                         testing::Combine(testing::Values("gpt-oss-mxfp4"), testing::Values("reference")), label);
+                         testing::Combine(testing::Values("gpt-oss-mxfp4"), testing::Values("reference")), archLabel);
 
 struct HostileFolder {
   const char* name;

@@ -40,11 +40,6 @@ std::vector<Target> targets() {
   return out;
 }
 
-void expectSameBits(std::span<const float> a, std::span<const float> b) {
-  ASSERT_EQ(a.size(), b.size());
-  EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size_bytes()), 0);
-}
-
 class Bitwise : public testing::TestWithParam<Target> {
  protected:
   void SetUp() override {

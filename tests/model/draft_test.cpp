@@ -138,19 +138,14 @@ TEST_P(DraftGolden, chunksOfSeven) { expectLogits(256, 7); }
 
 TEST_P(DraftGolden, tokenByToken) { expectLogits(7, 1); }
 
-std::string label(const testing::TestParamInfo<DraftGolden::ParamType>& info) {
+std::string draftLabel(const testing::TestParamInfo<DraftGolden::ParamType>& info) {
   return std::string(std::get<0>(info.param)) + "_" + std::get<1>(info.param);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, DraftGolden,
                          testing::Combine(testing::Values("split", "joint", "fp8_folder", "glm", "glm_folder"),
                                           testing::Values("reference", "cpu")),
-                         label);
-
-void expectSameBits(std::span<const float> a, std::span<const float> b) {
-  ASSERT_EQ(a.size(), b.size());
-  EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size_bytes()), 0);
-}
+                         draftLabel);
 
 class DraftBitwise : public testing::Test {
  protected:

@@ -107,26 +107,30 @@ const GoldenModel kFolders[] = {{"llama31", "", ""},         {"llama_tied_bf16",
                                 {"qwen2", "", ""},           {"qwen3", "", ""},           {"deepseek_v3", "", ""},
                                 {"deepseek_r1_fp8", "", ""}, {"deepseek_v2_lite", "", ""}};
 
-const auto kBackends = testing::Values("reference", "cpu");
+const auto kBothBackends = testing::Values("reference", "cpu");
 
-std::string label(const testing::TestParamInfo<Golden::ParamType>& info) {
+std::string goldenLabel(const testing::TestParamInfo<Golden::ParamType>& info) {
   const auto& [golden, backend] = info.param;
   return testing::PrintToString(golden) + "_" + backend;
 }
 
-INSTANTIATE_TEST_SUITE_P(Llama, Golden, testing::Combine(testing::ValuesIn(kLlama), kBackends), label);
+INSTANTIATE_TEST_SUITE_P(Llama, Golden, testing::Combine(testing::ValuesIn(kLlama), kBothBackends), goldenLabel);
 INSTANTIATE_TEST_SUITE_P(Llama, GoldenTokens, testing::Combine(testing::ValuesIn(kLlama), testing::Values("cpu")),
-                         label);
-INSTANTIATE_TEST_SUITE_P(Llama, GoldenGreedy, testing::Combine(testing::ValuesIn(kLlama), kBackends), label);
-INSTANTIATE_TEST_SUITE_P(Qwen, Golden, testing::Combine(testing::ValuesIn(kQwen), kBackends), label);
-INSTANTIATE_TEST_SUITE_P(Qwen, GoldenTokens, testing::Combine(testing::ValuesIn(kQwen), testing::Values("cpu")), label);
-INSTANTIATE_TEST_SUITE_P(Folders, Golden, testing::Combine(testing::ValuesIn(kFolders), kBackends), label);
-INSTANTIATE_TEST_SUITE_P(Folders, GoldenGreedy, testing::Combine(testing::ValuesIn(kFolders), kBackends), label);
-INSTANTIATE_TEST_SUITE_P(Qwen, GoldenGreedy, testing::Combine(testing::ValuesIn(kQwen), kBackends), label);
-INSTANTIATE_TEST_SUITE_P(DeepSeek, Golden, testing::Combine(testing::ValuesIn(kDeepSeek), kBackends), label);
-INSTANTIATE_TEST_SUITE_P(DeepSeek, GoldenGreedy, testing::Combine(testing::ValuesIn(kDeepSeek), kBackends), label);
+                         goldenLabel);
+INSTANTIATE_TEST_SUITE_P(Llama, GoldenGreedy, testing::Combine(testing::ValuesIn(kLlama), kBothBackends), goldenLabel);
+INSTANTIATE_TEST_SUITE_P(Qwen, Golden, testing::Combine(testing::ValuesIn(kQwen), kBothBackends), goldenLabel);
+INSTANTIATE_TEST_SUITE_P(Qwen, GoldenTokens, testing::Combine(testing::ValuesIn(kQwen), testing::Values("cpu")),
+                         goldenLabel);
+INSTANTIATE_TEST_SUITE_P(Folders, Golden, testing::Combine(testing::ValuesIn(kFolders), kBothBackends), goldenLabel);
+INSTANTIATE_TEST_SUITE_P(Folders, GoldenGreedy, testing::Combine(testing::ValuesIn(kFolders), kBothBackends),
+                         goldenLabel);
+INSTANTIATE_TEST_SUITE_P(Qwen, GoldenGreedy, testing::Combine(testing::ValuesIn(kQwen), kBothBackends), goldenLabel);
+INSTANTIATE_TEST_SUITE_P(DeepSeek, Golden, testing::Combine(testing::ValuesIn(kDeepSeek), kBothBackends), goldenLabel);
+INSTANTIATE_TEST_SUITE_P(DeepSeek, GoldenGreedy, testing::Combine(testing::ValuesIn(kDeepSeek), kBothBackends),
+                         goldenLabel);
 INSTANTIATE_TEST_SUITE_P(LlamaQuantised, Golden,
-                         testing::Combine(testing::ValuesIn(kLlamaQuantised), testing::Values("reference")), label);
+                         testing::Combine(testing::ValuesIn(kLlamaQuantised), testing::Values("reference")),
+                         goldenLabel);
 
 }  // namespace
 }  // namespace lemma::test

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -18,6 +20,11 @@ inline std::unique_ptr<Model> loadModel(const std::string& path, const std::stri
   auto model = Model::load({.path = path, .batch = batch, .threads = 2, .kvType = kvType, .backend = backend});
   if (!model) throw std::runtime_error(model.error().what);
   return std::move(*model);
+}
+
+inline void expectSameBits(std::span<const float> a, std::span<const float> b) {
+  ASSERT_EQ(a.size(), b.size());
+  EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size_bytes()), 0);
 }
 
 // Logits of every position [tokens, vocabulary], the prompt fed in chunks; `seq` must be empty before.

@@ -10,12 +10,8 @@ namespace {
 
 using nlohmann::json;
 
-std::vector<json> forms() {
-  return test::lines(std::filesystem::path(LEMMA_TESTS_DIR) / "goldens" / "tokenizers.jsonl");
-}
-
 TEST(TokenizerJson, idsOfEveryForm) {
-  const auto all = forms();
+  const auto all = test::keptForms("tokenizers.jsonl");
   EXPECT_GE(all.size(), 40u);
   for (const json& form : all) {
     SCOPED_TRACE(form["name"]);
@@ -33,7 +29,7 @@ TEST(TokenizerJson, idsOfEveryForm) {
 // special token stands before it.
 TEST(TokenizerJson, decodingOfEveryForm) {
   int compared = 0;
-  for (const json& form : forms()) {
+  for (const json& form : test::keptForms("tokenizers.jsonl")) {
     SCOPED_TRACE(form["name"]);
     const auto t = Tokenizer::fromJson({.tokenizer = form["json"].dump()});
     ASSERT_TRUE(t) << t.error().what;

@@ -44,10 +44,6 @@ void collect(const json& tree, std::set<std::string>& out) {
   }
 }
 
-std::vector<json> forms() {
-  return test::lines(std::filesystem::path(LEMMA_TESTS_DIR) / "goldens" / "tokenizers.jsonl");
-}
-
 uint64_t stepsOf(const Regex& regex, const std::string& text) {
   RegexSearch search(regex);
   search.setText(text);
@@ -60,7 +56,7 @@ uint64_t stepsOf(const Regex& regex, const std::string& text) {
 
 TEST(TokenizerIsLinear, stepsOfEveryExpression) {
   std::set<std::string> expressions = {"(a|aa)+$", "(?:a?){20}b", "\\s+(?!\\S)|\\s+", "[^x]*y", "(?:\\p{L}+\\s?)+;"};
-  for (const json& form : forms()) collect(form["json"]["pre_tokenizer"], expressions);
+  for (const json& form : test::keptForms("tokenizers.jsonl")) collect(form["json"]["pre_tokenizer"], expressions);
   ASSERT_GE(expressions.size(), 12u);
   constexpr size_t kBytes = 1 << 15;
   const auto once = texts(kBytes), twice = texts(2 * kBytes);
@@ -102,7 +98,7 @@ void expectLinear(const Tokenizer& t, const std::string& name) {
 }
 
 TEST(TokenizerIsLinear, everyKindOfTokenizerJson) {
-  for (const json& form : forms()) {
+  for (const json& form : test::keptForms("tokenizers.jsonl")) {
     const std::string name = form["name"];
     if (name.find("merged") != name.npos || name.find("isolated") != name.npos) continue;  // one of each kind is enough
     const auto t = Tokenizer::fromJson({.tokenizer = form["json"].dump()});

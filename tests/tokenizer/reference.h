@@ -43,6 +43,11 @@ inline std::vector<json> lines(const fs::path& path) {
   return out;
 }
 
+// Forms of tokenizer.json that a script of tests/goldens wrote, with what transformers makes of them.
+inline std::vector<json> keptForms(const std::string& file) {
+  return lines(fs::path(LEMMA_TESTS_DIR) / "goldens" / file);
+}
+
 inline std::map<int, std::string> strings() {
   std::map<int, std::string> out;
   for (const json& line : lines(tokenizerGoldens() / "strings.jsonl")) out[line["id"]] = line["text"];

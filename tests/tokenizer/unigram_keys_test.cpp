@@ -11,8 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-std::vector<json> forms() { return test::lines(std::filesystem::path(LEMMA_TESTS_DIR) / "goldens" / "unigrams.jsonl"); }
-
 // What GGUF has no key for. Its models map text as SentencePiece does, where the library takes a letter with combining
 // marks for one character; where they drop extra spaces they also drop them at the end, between two user-defined tokens
 // text stands alone, and the mark of a space is one.
@@ -28,7 +26,7 @@ bool isOfAnotherKind(const json& form, const std::string& text) {
 
 TEST(UnigramKeys, haveTheIdsOfTheFolder) {
   int compared = 0;
-  for (const json& form : forms()) {
+  for (const json& form : test::keptForms("unigrams.jsonl")) {
     SCOPED_TRACE(form["name"]);
     const std::string tokenizer = form["json"].dump();
     const TokenizerFiles files{.tokenizer = tokenizer};
@@ -69,7 +67,7 @@ TEST(UnigramKeys, haveTheIdsOfTheFolder) {
 
 // The map comes over byte for byte, as GGUF's other readers want it.
 TEST(UnigramKeys, haveTheMapOfTheFolder) {
-  const json form = forms().front();
+  const json form = test::keptForms("unigrams.jsonl").front();
   const auto& steps = form["json"]["normalizer"]["normalizers"];
   const std::string map = decodeBase64(steps[0]["precompiled_charsmap"].get<std::string>()).value();
   const std::string tokenizer = form["json"].dump();
@@ -89,7 +87,7 @@ TEST(UnigramKeys, haveTheMapOfTheFolder) {
 }
 
 TEST(UnigramKeys, hostileFoldersAreRefusedInOneSentence) {
-  const json whole = forms().front()["json"];
+  const json whole = test::keptForms("unigrams.jsonl").front()["json"];
   const auto refused = [](const json& tree, const char* word) {
     const std::string text = tree.dump();
     const auto keys = ggufTokenizerKeys({.tokenizer = text}, 0);
