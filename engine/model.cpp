@@ -211,17 +211,24 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
   const std::shared_ptr<Backend> device =
       options.observer ? observed(std::move(backend), *options.observer) : std::move(backend);
   uint64_t done = 0, total = 0;
-  for (const ModelTensor& t : file.header.tensors) total += t.bytes;
-  const auto onWeight = [&](uint64_t bytes) -> Result<void> {
+  const auto onBytes = [&](uint64_t bytes) -> Result<void> {
     if (stop.stop_requested()) return fail(Err::cancelled, "loading was cancelled");
     done = std::min(total, done + bytes);
     if (progress) progress({done, total});
     return {};
   };
+  // Once through the files in order is far quicker than the first answer's faults here and there. Where they do not fit
+  // into memory, the end would push out the beginning.
+  const bool fetches = !experts && file.bytes + beside <= availableMemory();
+  for (const ModelTensor& t : file.header.tensors) total += t.bytes;
+  if (fetches) {
+    for (const auto& f : file.files) total += f->bytes().size();
+    for (const auto& f : file.files) LEMMA_CHECK(f->fetch(onBytes));
+  }
   const auto stepperOf = [&](const ModelGraph& model, const Hparams& h, bool readsHidden) -> Result<Stepper> {
     const Placement everythingThere{std::vector<int>(size_t(h.layers) + 2, 0)};
     auto executor = std::make_unique<Executor>(model, h, std::vector{device}, everythingThere, options.batch);
-    LEMMA_CHECK(executor->prepare(layout, onWeight, draftGraph != nullptr));
+    LEMMA_CHECK(executor->prepare(layout, onBytes, draftGraph != nullptr));
     return Stepper(std::move(executor), KvCache(pages, kPageTokens, info.contextSize), h, options.batch, readsHidden);
   };
   LEMMA_TRY(whole, stepperOf(*graph, hparams, false));

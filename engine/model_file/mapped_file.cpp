@@ -6,12 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <mutex>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace lemma {
 namespace {
@@ -150,6 +152,27 @@ MappedFile::~MappedFile() {
   }
   ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
   ::close(descriptor_);
+}
+
+Result<void> MappedFile::fetch(const std::function<Result<void>(uint64_t bytes)>& onPiece) const {
+  std::byte* const start = const_cast<std::byte*>(bytes_.data());  // only asked about and read
+  const auto piece = [&](uint64_t at) { return size_t(std::min<uint64_t>(kFetchBytes, bytes_.size() - at)); };
+  const auto ask = [&](uint64_t at) {  // begins to read, waits for nothing
+    if (at < bytes_.size()) (void)::madvise(start + at, piece(at), MADV_WILLNEED);
+  };
+  std::vector<unsigned char> inMemory(kFetchBytes / size_t(::sysconf(_SC_PAGESIZE)) + 1);
+  for (uint64_t at = 0; at < bytes_.size(); at += kFetchBytes) {
+    const bool known = ::mincore(start + at, piece(at), inMemory.data()) == 0;
+    const size_t pages = (piece(at) - 1) / size_t(::sysconf(_SC_PAGESIZE)) + 1;
+    if (!known || std::any_of(inMemory.begin(), inMemory.begin() + ptrdiff_t(pages),
+                              [](unsigned char page) { return (page & 1) == 0; })) {
+      ask(at);
+      ask(at + kFetchBytes);  // the disk has the next piece to do while this one is waited for
+      (void)::madvise(start + at, piece(at), MADV_POPULATE_READ);  // Linux 5.14; before, the reading goes on behind us
+    }
+    LEMMA_CHECK(onPiece(piece(at)));
+  }
+  return {};
 }
 
 Result<void> MappedFile::intact() const {

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -23,6 +25,11 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   std::span<const std::byte> bytes() const { return bytes_; }
+
+  // Reads what is not in memory yet, in the order of the file, as fast as the disk gives it; onPiece(bytes) after each
+  // piece of kFetchBytes, in memory or not, whose error ends it. What cannot be read is left to intact().
+  Result<void> fetch(const std::function<Result<void>(uint64_t bytes)>& onPiece) const;
+  static constexpr uint64_t kFetchBytes = 16 << 20;
 
   // truncated where the file is shorter than it was, or some of it could not be read. One system call. A file that was
   // written over in place is not noticed.

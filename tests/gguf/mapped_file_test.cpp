@@ -45,6 +45,51 @@ TEST(MappedFile, cutOffWhileMappedReadsZeros) {
   EXPECT_TRUE(other->intact());
 }
 
+double shareInMemory(const MappedFile& file) {
+  std::vector<unsigned char> pages((file.bytes().size() + kPage - 1) / kPage);
+  EXPECT_EQ(::mincore(const_cast<std::byte*>(file.bytes().data()), file.bytes().size(), pages.data()), 0);
+  return double(std::ranges::count_if(pages, [](unsigned char p) { return (p & 1) != 0; })) / double(pages.size());
+}
+
+TEST(MappedFile, fetchReadsAllOfItPieceByPiece) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "large";
+  constexpr uint64_t kSize = 2 * MappedFile::kFetchBytes + 3 * kPage + 5;
+  std::ofstream(path, std::ios::binary) << std::string(kSize, 'x');
+  const int out = ::open(path.c_str(), O_RDWR);
+  ASSERT_EQ(::fsync(out), 0);
+  ASSERT_EQ(::posix_fadvise(out, 0, 0, POSIX_FADV_DONTNEED), 0);
+  ::close(out);
+  const auto file = *MappedFile::open(path);
+  const double before = shareInMemory(*file);  // 1 on a file system that is memory
+  std::vector<uint64_t> pieces;
+  const auto read = file->fetch([&](uint64_t bytes) -> Result<void> {
+    pieces.push_back(bytes);
+    return {};
+  });
+  EXPECT_TRUE(read);
+  EXPECT_EQ(pieces, (std::vector<uint64_t>{MappedFile::kFetchBytes, MappedFile::kFetchBytes, 3 * kPage + 5}));
+  EXPECT_EQ(shareInMemory(*file), 1) << "before: " << before;
+  RecordProperty("percentBefore", int(before * 100));
+}
+
+TEST(MappedFile, fetchEndsWithItsCallersError) {
+  const TemporaryFolder folder;
+  const auto file = *MappedFile::open(fileIn(folder, "whole"));
+  const auto stopped = file->fetch([](uint64_t) -> Result<void> { return fail(Err::cancelled, "enough"); });
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().what, "enough");
+}
+
+TEST(MappedFile, fetchOfWhatIsGoneEndsAndIsTold) {
+  const TemporaryFolder folder;
+  const std::string path = fileIn(folder, "cut");
+  const auto file = *MappedFile::open(path);
+  ASSERT_EQ(::truncate(path.c_str(), off_t(3 * kPage)), 0);
+  EXPECT_TRUE(file->fetch([](uint64_t) -> Result<void> { return {}; }));
+  EXPECT_FALSE(file->intact());
+}
+
 TEST(MappedFile, cutOffWithinItsLastPage) {  // no signal comes of it
   const TemporaryFolder folder;
   const std::string path = fileIn(folder, "cut");
