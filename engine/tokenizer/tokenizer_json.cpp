@@ -130,6 +130,10 @@ class JsonReader {
     if (last >= int64_t(TokenizerDocument::kMostTokens)) {
       return bad("a token has an id outside 0 to " + std::to_string(TokenizerDocument::kMostTokens - 1));
     }
+    if (size_t(last) >= count + added_.size() + TokenizerDocument::kMostHoles) {
+      return bad("the id " + std::to_string(last) + " leaves more than " +
+                 std::to_string(TokenizerDocument::kMostHoles) + " ids without a token");
+    }
     constexpr int32_t kNone = -1;
     std::vector<int32_t> rowOf(size_t(last) + 1, kNone), addedOf(size_t(last) + 1, kNone);
     for (size_t row = 0; row < count; ++row) {
