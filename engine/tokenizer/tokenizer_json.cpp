@@ -83,6 +83,11 @@ class JsonReader {
       if (document_.scores.size() != document_.tokens.size()) return bad("model.vocab is no list of pieces and scores");
       document_.ids.resize(document_.tokens.size());
       std::iota(document_.ids.begin(), document_.ids.end(), int64_t(0));
+      const json* unknown = member(*model_, "unk_id");
+      if (unknown && !unknown->is_null() &&
+          (!unknown->is_number_unsigned() || unknown->get<uint64_t>() >= document_.tokens.size())) {
+        return bad("model.unk_id is none of the " + std::to_string(document_.tokens.size()) + " pieces");
+      }
       return type;
     }
     if (type != "BPE") return notSupported("the model type " + quotedName(type));

@@ -29,8 +29,7 @@ namespace {
 constexpr double kMostSeconds = 1;
 constexpr time_t kHangSeconds = 20;  // of processor time; then the child is ended
 constexpr size_t kMostBytes = size_t(256) << 20;
-constexpr size_t kWholePrefixes = 2048;  // of a seed up to this size every prefix is run, of longer ones a share
-constexpr size_t kLongest = 64 << 10;    // of a mutant
+constexpr size_t kLongest = 64 << 10;  // of a mutant
 
 struct Seed {
   std::string name, bytes;
@@ -169,8 +168,8 @@ void runAll(Progress& at, const std::vector<Seed>& seeds, size_t mutants, uint32
   }
   if (mutants == 0) return;
   for (const Seed& seed : seeds) {
-    const size_t most = std::max(kWholePrefixes, mutants / 8);
-    const size_t step = seed.bytes.size() > kWholePrefixes ? 1 + seed.bytes.size() * 8 / most : 1;
+    const size_t most = mutants / 4;  // every prefix of a small seed, of a longer one a share
+    const size_t step = seed.bytes.size() <= most ? 1 : 1 + seed.bytes.size() * 8 / most;
     for (size_t length = 0; length < seed.bytes.size(); length += step, ++at.prefixes) {
       std::snprintf(at.input, sizeof at.input, "the first %zu bytes of %s", length, seed.name.c_str());
       runOne(at, seed.bytes.substr(0, length));
