@@ -1,11 +1,12 @@
 // Whole models: a GGUF file of a few kilobytes is loaded and computes, or is refused in one sentence.
+#include "engine/model.h"
+
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdint>
 #include <string>
 
-#include "engine/model.h"
 #include "engine/tokenizer/tokenizer.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

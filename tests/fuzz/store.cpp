@@ -1,6 +1,8 @@
-// A database whose rows and bytes somebody else wrote: everything is read, much is changed, each in a sentence or right.
-// The input is a list of damages, each a place (what, which row), a length and bytes: a value of a column that takes the
-// bytes, whatever the schema says of them, or bytes of the file itself.
+// A database whose rows and bytes somebody else wrote: everything is read, much is changed, each in a sentence or
+// right. The input is a list of damages, each a place (what, which row), a length and bytes: a value of a column that
+// takes the bytes, whatever the schema says of them, or bytes of the file itself.
+#include "storage/store.h"
+
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -10,7 +12,6 @@
 #include <string>
 #include <vector>
 
-#include "storage/store.h"
 #include "tests/support/temporary_folder.h"
 
 namespace {
@@ -23,21 +24,47 @@ struct Column {
 };
 constexpr auto kText = Column::Kind::text, kBlob = Column::Kind::blob, kWhole = Column::Kind::whole,
                kReal = Column::Kind::real;
-constexpr Column kColumns[] = {
-    {"conversation", "id", kBlob},       {"conversation", "title", kText},     {"conversation", "updated_at", kWhole},
-    {"conversation", "deleted_at", kWhole}, {"conversation", "current_leaf", kBlob}, {"message", "id", kBlob},
-    {"message", "conversation_id", kBlob}, {"message", "parent_id", kBlob},      {"message", "role", kText},
-    {"message", "state", kText},         {"message", "created_at", kWhole},    {"message", "deleted_at", kWhole},
-    {"message", "stop_reason", kText},   {"message", "answer_tokens", kWhole}, {"message", "seed", kWhole},
-    {"message", "ttft_ms", kReal},       {"message", "snapshot", kText},       {"part", "message_id", kBlob},
-    {"part", "seq", kWhole},             {"part", "kind", kText},              {"part", "mime", kText},
-    {"part", "text", kText},             {"part", "json", kText},              {"part", "tokens", kWhole},
-    {"part_draft", "text", kText},       {"part_draft", "n", kWhole},          {"part_draft", "part_id", kWhole},
-    {"model", "id", kText},              {"model", "name", kText},             {"model", "bytes", kWhole},
-    {"model", "json", kText},            {"model_place", "path", kText},       {"model_place", "present", kWhole},
-    {"setting", "scope", kText},         {"setting", "owner", kText},          {"setting", "key", kText},
-    {"setting", "value", kText},         {"app_state", "key", kText},          {"app_state", "json", kText},
-    {"schema_step", "version", kWhole},  {"schema_step", "compat", kWhole}};
+constexpr Column kColumns[] = {{"conversation", "id", kBlob},
+                               {"conversation", "title", kText},
+                               {"conversation", "updated_at", kWhole},
+                               {"conversation", "deleted_at", kWhole},
+                               {"conversation", "current_leaf", kBlob},
+                               {"message", "id", kBlob},
+                               {"message", "conversation_id", kBlob},
+                               {"message", "parent_id", kBlob},
+                               {"message", "role", kText},
+                               {"message", "state", kText},
+                               {"message", "created_at", kWhole},
+                               {"message", "deleted_at", kWhole},
+                               {"message", "stop_reason", kText},
+                               {"message", "answer_tokens", kWhole},
+                               {"message", "seed", kWhole},
+                               {"message", "ttft_ms", kReal},
+                               {"message", "snapshot", kText},
+                               {"part", "message_id", kBlob},
+                               {"part", "seq", kWhole},
+                               {"part", "kind", kText},
+                               {"part", "mime", kText},
+                               {"part", "text", kText},
+                               {"part", "json", kText},
+                               {"part", "tokens", kWhole},
+                               {"part_draft", "text", kText},
+                               {"part_draft", "n", kWhole},
+                               {"part_draft", "part_id", kWhole},
+                               {"model", "id", kText},
+                               {"model", "name", kText},
+                               {"model", "bytes", kWhole},
+                               {"model", "json", kText},
+                               {"model_place", "path", kText},
+                               {"model_place", "present", kWhole},
+                               {"setting", "scope", kText},
+                               {"setting", "owner", kText},
+                               {"setting", "key", kText},
+                               {"setting", "value", kText},
+                               {"app_state", "key", kText},
+                               {"app_state", "json", kText},
+                               {"schema_step", "version", kWhole},
+                               {"schema_step", "compat", kWhole}};
 
 template <class T>
 T must(lemma::storage::Result<T> result) {
@@ -102,8 +129,9 @@ void write(const std::string& path, const std::string& bytes) {
 
 // A row's value, past the checks of the schema; what the engine of the database itself refuses is left as it was.
 void change(Db& db, const Column& c, unsigned row, std::string_view bytes) {
-  const std::string sql = std::string("UPDATE ") + c.table + " SET " + c.column + " = ?1 WHERE rowid = (SELECT rowid FROM " +
-                          c.table + " LIMIT 1 OFFSET " + std::to_string(row) + ")";
+  const std::string sql = std::string("UPDATE ") + c.table + " SET " + c.column +
+                          " = ?1 WHERE rowid = (SELECT rowid FROM " + c.table + " LIMIT 1 OFFSET " +
+                          std::to_string(row) + ")";
   const std::string keyed = std::string("UPDATE ") + c.table + " SET " + c.column + " = ?1";  // tables without a rowid
   const std::string_view table = c.table;
   const std::string& statement = table == "part_draft" || table == "setting" || table == "app_state" ? keyed : sql;
@@ -145,7 +173,8 @@ void use(Store& store) {
       for (const MessageId sibling : m.siblings) look(store.showBranch(sibling));
     }
     look(store.rename(id, "Another", true));
-    look(store.send({.conversation = id, .question = ids.message(), .answer = ids.message(), .parts = {{.text = "?"}}}));
+    look(
+        store.send({.conversation = id, .question = ids.message(), .answer = ids.message(), .parts = {{.text = "?"}}}));
     if (!thread->messages.empty()) {
       look(store.regenerate(thread->messages.back().id, ids.message(), {}));
       look(store.removeMessage(thread->messages.front().id));
@@ -178,8 +207,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string ofFile;
   {
     Db db = must(Db::open(kPath, OpenMode::readWrite));
-    must(db.exec("PRAGMA ignore_check_constraints=ON; PRAGMA foreign_keys=OFF; PRAGMA synchronous=OFF;"
-                 "DROP TRIGGER part_text_is_final; PRAGMA journal_mode=MEMORY"));
+    must(
+        db.exec("PRAGMA ignore_check_constraints=ON; PRAGMA foreign_keys=OFF; PRAGMA synchronous=OFF;"
+                "DROP TRIGGER part_text_is_final; PRAGMA journal_mode=MEMORY"));
     for (size_t at = 0; at + 3 <= size;) {
       const unsigned what = data[at], row = data[at + 1];
       const size_t length = std::min<size_t>(data[at + 2], size - at - 3);

@@ -92,7 +92,8 @@ std::vector<Row> ggufRows() {
   RawBytes many = file(5, 0);
   for (uint64_t i = 0; i < 5; ++i) many.tensor("t" + std::to_string(i), {1ull << 62}, kI8, i << 62);
   std::vector<Row> rows = {
-      row("CVE-2025-53630: sizes that wrap when padded and added", "\"a\"", pair(kMax63 - 31, kMax63 - 31, kMax63 - 31)),
+      row("CVE-2025-53630: sizes that wrap when padded and added", "\"a\"",
+          pair(kMax63 - 31, kMax63 - 31, kMax63 - 31)),
       row("CVE-2026-27940: the same, one layer further down", "\"b\"", pair(32, kMax63, 32)),
       row("CVE-2026-33298: an exabyte on four kilobytes", "\"w\"", tensor({1ull << 30, 1ull << 30}, kI8, 0, 4096)),
       row("CVE-2026-33298: elements that wrap to a small number", "\"w\"",

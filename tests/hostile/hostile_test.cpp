@@ -23,8 +23,8 @@ struct Table {
 };
 
 constexpr Table kTables[] = {
-    {"reference", referenceRows, 34},     {"gguf", ggufRows, 24},     {"model", modelRows, 44},
-    {"vocabulary", vocabularyRows, 28},   {"folder", folderRows, 28}, {"safetensors", safetensorsRows, 16},
+    {"reference", referenceRows, 34},      {"gguf", ggufRows, 24},         {"model", modelRows, 44},
+    {"vocabulary", vocabularyRows, 28},    {"folder", folderRows, 28},     {"safetensors", safetensorsRows, 16},
     {"tokenizer_json", tokenizerRows, 28}, {"template", templateRows, 14},
 };
 
@@ -74,14 +74,16 @@ TEST(HostileTable, everyReportHasARow) {
   for (const Table& table : kTables) {
     for (const Row& row : table.rows()) names += row.name + "\n";
   }
-  for (const char* report :
-       {"CVE-2025-53630", "CVE-2026-27940", "CVE-2026-33298", "GHSA-vgg9-87g3-85w8", "llama.cpp 26318",
-        "llama.cpp 24263", "llama.cpp 24997", "ggml 1516", "CVE-2025-49847", "llama.cpp 25969", "llama.cpp 25508",
-        "llama.cpp 25821", "llama.cpp 28345", "llama.cpp 2247", "CVE-2026-7482", "CVE-2024-39720", "CVE-2025-0317",
-        "CVE-2024-12055", "CVE-2024-8063", "ollama 17042", "mlx 3363", "mlx 3409", "LiteRT 9254", "fastllm 712",
-        "audio.cpp 138", "imp 1603", "100 k entries", "sentencepiece 1263", "sentencepiece 1269", "tokenizers 2060",
-        "CVE-2024-34359", "CVE-2026-5760", "CVE-2024-56326", "minja 92", "haystack 9402", "llama.cpp 19085",
-        "weight_map"}) {
+  for (const char* report : {"CVE-2025-53630",     "CVE-2026-27940",  "CVE-2026-33298",  "GHSA-vgg9-87g3-85w8",
+                             "llama.cpp 26318",    "llama.cpp 24263", "llama.cpp 24997", "ggml 1516",
+                             "CVE-2025-49847",     "llama.cpp 25969", "llama.cpp 25508", "llama.cpp 25821",
+                             "llama.cpp 28345",    "llama.cpp 2247",  "CVE-2026-7482",   "CVE-2024-39720",
+                             "CVE-2025-0317",      "CVE-2024-12055",  "CVE-2024-8063",   "ollama 17042",
+                             "mlx 3363",           "mlx 3409",        "LiteRT 9254",     "fastllm 712",
+                             "audio.cpp 138",      "imp 1603",        "100 k entries",   "sentencepiece 1263",
+                             "sentencepiece 1269", "tokenizers 2060", "CVE-2024-34359",  "CVE-2026-5760",
+                             "CVE-2024-56326",     "minja 92",        "haystack 9402",   "llama.cpp 19085",
+                             "weight_map"}) {
     EXPECT_NE(names.find(report), std::string::npos) << report;
   }
 }

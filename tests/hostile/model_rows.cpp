@@ -44,8 +44,8 @@ Row model(std::string name, std::string says, Change change, std::string archite
 Row whole(std::string name, const std::string& key, uint64_t value, std::string says = "",
           std::string architecture = "llama") {
   return model(
-      std::move(name), says.empty() ? key : std::move(says), [=](TinyModel& m) { m.whole[architecture + "." + key] = value; },
-      architecture);
+      std::move(name), says.empty() ? key : std::move(says),
+      [=](TinyModel& m) { m.whole[architecture + "." + key] = value; }, architecture);
 }
 Row real(std::string name, const std::string& key, float value) {
   return model(std::move(name), key, [=](TinyModel& m) { m.real["llama." + key] = value; });
@@ -217,26 +217,29 @@ std::vector<Row> vocabularyRows() {
       charsMap("sentencepiece 1269: a trie larger than the map", "precompiled_charsmap", 4096, {0, 0}),
       charsMap("sentencepiece 1269: a trie of -1 bytes", "precompiled_charsmap", ~0u, {0, 0}),
       charsMap("sentencepiece 1269: a trie of half units", "precompiled_charsmap", 6, {0, 0}),
-      charsMap("sentencepiece 1269: units that lead out of the trie", "", 16, {~0u, ~0u, ~0u, ~0u}, std::string("\0", 1)),
+      charsMap("sentencepiece 1269: units that lead out of the trie", "", 16, {~0u, ~0u, ~0u, ~0u},
+               std::string("\0", 1)),
       charsMap("sentencepiece 1269: units that lead to themselves", "", 8, {0, 0x80000000}, std::string("\0", 1)),
       charsMap("sentencepiece 1269: no trie", "precompiled_charsmap", 0, {}),
       vocabulary("types for another number of tokens", "token_type", [](auto& v) { v.types.pop_back(); }),
       vocabulary("a type that is none", "token 7", [](auto& v) { v.types[7] = 99; }),
       vocabulary("a merge of one part", "tokenizer.ggml.merges", [](auto& v) { v.merges[2] = "hell"; }),
-      vocabulary("merges of unknown parts", "", [](auto& v) { v.merges = {"qq zz", "\xff \xfe"}; }),
+      vocabulary("merges of unknown parts", "",
+                 [](auto& v) {
+                   v.merges = {"qq zz", "\xff \xfe"};
+                 }),
       vocabulary("an unknown pre-tokenizer", "\"tomorrow\"", [](auto& v) { v.pre = "tomorrow"; }),
       vocabulary("no tokens", "tokenizer.ggml.tokens",
                  [](auto& v) {
                    v.tokens.clear();
                    v.types.clear();
                  }),
-      vocabulary("a thousand tokens of one text", "", [](auto& v) {
-        for (int i = 0; i < 1000; ++i) v.add("same", 3);
-      }),
+      vocabulary("a thousand tokens of one text", "",
+                 [](auto& v) {
+                   for (int i = 0; i < 1000; ++i) v.add("same", 3);
+                 }),
       pieces("scores that are no numbers", "",
-             [=](Pieces& p) {
-               p.scores = {kNan, kInf, -kInf, kNan, kNan, -kInf, kInf, kNan};
-             }),
+             [=](Pieces& p) { p.scores = {kNan, kInf, -kInf, kNan, kNan, -kInf, kInf, kNan}; }),
       pieces("scores that are no numbers in a unigram model", "",
              [=](Pieces& p) {
                p.model = "t5";
@@ -253,7 +256,8 @@ std::vector<Row> vocabularyRows() {
   }
   rows.push_back(vocabulary("llama.cpp 25508: bos_token_id behind the vocabulary", "bos_token_id",
                             [](auto& v) { v.bos = int(v.tokens.size()); }));
-  rows.push_back(vocabulary("llama.cpp 25508: eos_token_id of 2^31 - 1", "eos_token_id", [](auto& v) { v.eos = INT32_MAX; }));
+  rows.push_back(
+      vocabulary("llama.cpp 25508: eos_token_id of 2^31 - 1", "eos_token_id", [](auto& v) { v.eos = INT32_MAX; }));
   return rows;
 }
 

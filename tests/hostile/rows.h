@@ -1,5 +1,5 @@
-// The table of hostile files: what the field's parsers have fallen over, made again, each read by the same function that
-// reads the real thing. A row is data and how its bytes are made. Test code only.
+// The table of hostile files: what the field's parsers have fallen over, made again, each read by the same function
+// that reads the real thing. A row is data and how its bytes are made. Test code only.
 #pragma once
 
 #include <functional>
