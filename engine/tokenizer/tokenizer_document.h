@@ -34,6 +34,7 @@ class TextRows {
 struct TokenizerDocument {
   static constexpr size_t kMostBytes = 128u << 20;
   static constexpr size_t kMostTokens = 1u << 22, kMostMerges = 1u << 23;
+  static constexpr size_t kMostHoles = 1u << 18;   // ids without a token, which cost memory that the file does not have
   static constexpr size_t kMostValues = 1u << 20;  // of the tree
   static constexpr int kDeepest = 32;
 

@@ -83,6 +83,11 @@ class JsonReader {
       if (document_.scores.size() != document_.tokens.size()) return bad("model.vocab is no list of pieces and scores");
       document_.ids.resize(document_.tokens.size());
       std::iota(document_.ids.begin(), document_.ids.end(), int64_t(0));
+      const json* unknown = member(*model_, "unk_id");
+      if (unknown && !unknown->is_null() &&
+          (!unknown->is_number_unsigned() || unknown->get<uint64_t>() >= document_.tokens.size())) {
+        return bad("model.unk_id is none of the " + std::to_string(document_.tokens.size()) + " pieces");
+      }
       return type;
     }
     if (type != "BPE") return notSupported("the model type " + quotedName(type));
@@ -129,6 +134,10 @@ class JsonReader {
     for (const AddedToken& t : added_) last = std::max(last, t.id < 0 ? int64_t(INT32_MAX) : t.id);
     if (last >= int64_t(TokenizerDocument::kMostTokens)) {
       return bad("a token has an id outside 0 to " + std::to_string(TokenizerDocument::kMostTokens - 1));
+    }
+    if (size_t(last) >= count + added_.size() + TokenizerDocument::kMostHoles) {
+      return bad("the id " + std::to_string(last) + " leaves more than " +
+                 std::to_string(TokenizerDocument::kMostHoles) + " ids without a token");
     }
     constexpr int32_t kNone = -1;
     std::vector<int32_t> rowOf(size_t(last) + 1, kNone), addedOf(size_t(last) + 1, kNone);

@@ -69,8 +69,9 @@ Result<Pattern> patternOf(const json& step, std::string_view part) {
       return Pattern{text->get<std::string>(), std::nullopt};
     }
     if (const json* regex = member(*pattern, "Regex"); regex && regex->is_string()) {
-      LEMMA_TRY(compiled, Regex::compile(regex->get_ref<const std::string&>()));
-      return Pattern{{}, std::move(compiled)};
+      auto compiled = Regex::compile(regex->get_ref<const std::string&>());
+      if (!compiled) return fail(compiled.error().code, "tokenizer.json: " + compiled.error().what);
+      return Pattern{{}, std::move(*compiled)};
     }
   }
   return fail(Err::badValue, in(part) + "has a step without a pattern");

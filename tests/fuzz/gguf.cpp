@@ -2,6 +2,7 @@
 #include "engine/gguf/gguf.h"
 
 #include <cstdint>
+#include <map>
 
 #include "engine/model_file/content_id.h"
 
@@ -19,8 +20,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     if (total > size) __builtin_trap();
   }
+  std::map<uint64_t, uint64_t> places;
   for (const auto& tensor : header->tensors) {
     if (tensor.offset > size || tensor.bytes > size - tensor.offset) __builtin_trap();
+    if ((tensor.offset - header->dataOffset) % header->alignment != 0) __builtin_trap();
+    places[tensor.offset] = tensor.offset + tensor.bytes;
+  }
+  if (places.size() != header->tensors.size()) __builtin_trap();
+  uint64_t end = 0;
+  for (const auto& [from, to] : places) {
+    if (from < end) __builtin_trap();
+    end = to;
   }
   return lemma::contentId({{bytes.first(header->headerBytes), header->fileBytes}}).size() == 32 ? 0
                                                                                                 : (__builtin_trap(), 0);

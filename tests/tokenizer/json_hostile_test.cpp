@@ -84,6 +84,7 @@ std::vector<Case> cases() {
        with("an id below zero", model("vocab", {{"a", -1}}), bad, "outside 0 to"),
        with("an id beyond all limits", model("vocab", {{"a", 1u << 31}}), bad, "outside 0 to"),
        with("an id of 64 bits", model("vocab", {{"a", UINT64_MAX}}), bad, "outside 0 to"),
+       with("an id behind a million that are none", model("vocab", {{"a", 0}, {"b", 1 << 20}}), bad, "without a token"),
        with("two tokens of one id", model("vocab", {{"a", 1}, {"b", 1}}), bad, "two tokens"),
        with("dropout", model("dropout", 0.5), unsupported, "dropout"),
        with("marks of words", model("end_of_word_suffix", "</w>"), unsupported, "end_of_word_suffix"),

@@ -112,6 +112,11 @@ size_t Stream::append(std::string_view text) {
     if (last || borders_[i + 1] - settledBytes_ > kPieceBytes) changed = std::min(changed, settle(borders_[i]));
   }
   borders_.clear();
+  // Whole blank lines behind which nothing is open: else a text of nothing but them would be parsed at each append.
+  const size_t lines = std::max(scannedBytes_, settledBytes_) - settledBytes_;
+  if (blocks_.size() == settledBlocks_ && isBlank(std::string_view(source_).substr(settledBytes_, lines))) {
+    settledBytes_ += lines;
+  }
   const std::string_view end = std::string_view(source_).substr(settledBytes_);
   // A long block is parsed again only when it has grown by a sixteenth, so that n bytes cost n log n and not n squared;
   // between, its text grows as it was written (which is what code does anyway).
