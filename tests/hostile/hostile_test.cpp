@@ -23,9 +23,9 @@ struct Table {
 };
 
 constexpr Table kTables[] = {
-    {"reference", referenceRows, 34},      {"gguf", ggufRows, 24},         {"model", modelRows, 44},
-    {"vocabulary", vocabularyRows, 28},    {"folder", folderRows, 28},     {"safetensors", safetensorsRows, 16},
-    {"tokenizer_json", tokenizerRows, 28}, {"template", templateRows, 14},
+    {"reference", referenceRows, 34},      {"gguf", ggufRows, 30},         {"model", modelRows, 50},
+    {"vocabulary", vocabularyRows, 30},    {"folder", folderRows, 41},     {"safetensors", safetensorsRows, 22},
+    {"tokenizer_json", tokenizerRows, 32}, {"template", templateRows, 17},
 };
 
 class Hostile : public testing::TestWithParam<Table> {};
@@ -66,6 +66,7 @@ TEST(HostileTable, holdsTheReferencesCasesAndSixScoreMore) {
   }
   EXPECT_EQ(referenceRows().size(), 34u);
   EXPECT_GE(more, 120u);
+  std::printf("34 and %zu more\n", more);
 }
 
 // What the field's parsers were reported for; each report has a row.

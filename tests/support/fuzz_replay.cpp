@@ -2,12 +2,14 @@
 // an input is, the target must come back: no crash, no trap, at most a second of processor time and 256 MiB. All of it
 // happens in a child process, so that an input which ends the program can be named and kept.
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -227,6 +229,7 @@ int main(int argc, char** argv) {
   const pid_t child = fork();
   if (child < 0) return std::perror("fork"), 1;
   if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a run that is ended leaves nothing behind
     runAll(at, seeds, argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 0,
            argc > 3 ? uint32_t(std::strtoul(argv[3], nullptr, 10)) : 1);
     return 0;
