@@ -1,14 +1,14 @@
 #include "storage/schema.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <map>
 #include <vector>
+
+#include "storage/flush.h"
 
 namespace lemma::storage {
 namespace {
@@ -68,20 +68,28 @@ Result<void> runStep(Db& db, const Migration& step, const Clock& clock) {
   return transaction.commit();
 }
 
-Result<void> flushToDisk(const std::string& path, int openFlags) {
-  const int fd = ::open(path.c_str(), openFlags | O_CLOEXEC);
-  const bool done = fd >= 0 && ::fsync(fd) == 0;
-  const int why = errno;
-  if (fd >= 0) ::close(fd);
-  if (!done) return fail(Err::io, path + " could not be written to the disk: " + std::strerror(why) + ".");
-  return {};
-}
-
 Result<void> copyAndCheck(Db& db, const std::string& temporary) {
   STORE_CHECK(db.run("VACUUM INTO ?", temporary));
-  STORE_CHECK(flushToDisk(temporary, O_RDONLY));
+  STORE_CHECK(flushFile(temporary));
   STORE_TRY(copy, Db::open(temporary, OpenMode::immutable, db.vfs()));
-  return quickCheck(copy);
+  return integrityCheck(copy);
+}
+
+Result<std::string> schemaText(Db& db) {
+  return db.text(
+      "SELECT group_concat(type || name || tbl_name || coalesce(sql, ''), char(10)) FROM (SELECT * FROM sqlite_schema"
+      " ORDER BY type, name)");
+}
+
+Result<std::string> schemaMadeBy(std::span<const Migration> steps) {
+  STORE_TRY(model, Db::open(":memory:", OpenMode::create));
+  STORE_CHECK(migrate(model, 0, steps, [] { return Millis{0}; }));
+  return schemaText(model);
+}
+
+tl::unexpected<Error> damaged(Db& db, const std::string& finding) {
+  db.setDamage("The database " + db.path() + " is damaged (" + finding + "); it was left as it is.");
+  return fail(Err::damaged, db.damage());
 }
 
 // Reads the database's file and its -wal once through SQLite's own file layer.
@@ -103,12 +111,12 @@ bool bytesAreReadable(sqlite3* handle) {
 
 }  // namespace
 
-Result<void> quickCheck(Db& db) {
+Result<void> integrityCheck(Db& db) {
   std::string finding;
   // The check also reports a page that the disk did not give among its findings. That is not damage: before anything is
   // called damaged every byte must be readable, and the second look must find something too.
   for (int look = 0; look < 2; ++look) {
-    auto found = db.text("PRAGMA quick_check(1)");
+    auto found = db.text("PRAGMA integrity_check(1)");
     if (!found) return tl::unexpected(std::move(found).error());
     if (*found == "ok") return {};
     finding = std::move(*found);
@@ -116,8 +124,32 @@ Result<void> quickCheck(Db& db) {
       return fail(Err::io, "The disk reported an error while " + db.path() + " was checked.");
   }
   std::replace(finding.begin(), finding.end(), '\n', ' ');
-  db.setDamage("The database " + db.path() + " is damaged (" + finding + "); it was left as it is.");
-  return fail(Err::damaged, db.damage());
+  return damaged(db, finding);
+}
+
+Result<void> checkShape(Db& db, int version, std::span<const Migration> table) {
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(db.handle(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  unsigned char header[100];
+  const int rc = file && file->pMethods ? file->pMethods->xRead(file, header, sizeof header, 0) : SQLITE_IOERR_READ;
+  if (rc != SQLITE_OK)
+    return fail(Err::io, "The disk reported an error while " + db.path() + " was read (" + sqlite3_errstr(rc) + ").");
+  const auto word = [&header](int at) {
+    return unsigned{header[at]} << 24 | unsigned{header[at + 1]} << 16 | unsigned{header[at + 2]} << 8 | header[at + 3];
+  };
+  // How it may be written and read, reserved bytes, schema format, vacuuming, UTF-8.
+  if (header[18] < 1 || header[18] > 2 || header[19] < 1 || header[19] > 2 || header[20] != 0 || word(44) > 4 ||
+      word(52) != 0 || word(56) > 1)
+    return damaged(db, "its header makes no sense");
+  size_t steps = 0;
+  while (steps < table.size() && table[steps].version <= version) ++steps;
+  if (steps == 0 || table[steps - 1].version != version) return {};
+  const auto expected = schemaMadeBy(table.first(steps));
+  if (!expected)
+    return fail(expected.error().code, "The tables of " + db.path() + " cannot be checked: " + expected.error().what);
+  STORE_TRY(found, schemaText(db));
+  if (found != *expected) return damaged(db, "its tables are not as they were made");
+  return {};
 }
 
 Result<SchemaState> identify(Db& db, int newestKnown) {
@@ -126,9 +158,13 @@ Result<SchemaState> identify(Db& db, int newestKnown) {
   STORE_TRY(objects, db.integer("SELECT count(*) FROM sqlite_schema"));
   if (objects == 0 && version == 0 && (application == 0 || application == kApplicationId))
     return SchemaState{.isNew = true};
-  if (application != kApplicationId || version <= 0)
-    return fail(Err::notOurs, db.path() + " is a database of another program; it was left as it is.");
+  STORE_TRY(ours, db.integer("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('schema_step',"
+                             " 'conversation', 'message')"));
+  if (ours < 3) return fail(Err::notOurs, db.path() + " is a database of another program; it was left as it is.");
   STORE_TRY(compat, db.integer("SELECT coalesce(max(compat), 0) FROM schema_step"));
+  // Each step leaves its number in a row and in the header; where they disagree one of them is damaged.
+  STORE_TRY(reached, db.integer("SELECT coalesce(max(version), 0) FROM schema_step"));
+  if (application != kApplicationId || version != reached) return damaged(db, "its header makes no sense");
   if (version > newestKnown && (compat > newestKnown || compat <= 0))
     return fail(Err::newerSchema,
                 "The database " + db.path() + " was written by a newer Lemma (schema " + std::to_string(version) +
@@ -161,8 +197,7 @@ Result<void> verifiedCopy(Db& db, const std::string& target) {
     std::filesystem::remove(temporary, ignored);
     return done;
   }
-  const auto folder = std::filesystem::path(target).parent_path();
-  return flushToDisk(folder.empty() ? "." : folder.string(), O_RDONLY | O_DIRECTORY);
+  return flushFolderOf(target);
 }
 
 }  // namespace lemma::storage

@@ -39,7 +39,12 @@ Result<void> migrate(Db& db, int from, std::span<const Migration> table, const C
 // renamed to `target`. On failure nothing is left.
 Result<void> verifiedCopy(Db& db, const std::string& target);
 
-// Fails with `damaged` and SQLite's first finding.
-Result<void> quickCheck(Db& db);
+// Reads every page; fails with `damaged` and SQLite's first finding. On a connection that may only read, SQLite leaves
+// the tables' CHECKs out.
+Result<void> integrityCheck(Db& db);
+
+// Fails with `damaged` where the file's header says what no header of ours does, or where the schema is not the one
+// that the steps up to `version` make. A version that no step reaches is not looked at.
+Result<void> checkShape(Db& db, int version, std::span<const Migration> table);
 
 }  // namespace lemma::storage

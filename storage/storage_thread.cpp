@@ -1,25 +1,6 @@
 #include "storage/storage_thread.h"
 
 namespace lemma::storage {
-namespace {
-
-// Failures that may pass: the text stays in memory and is saved when they do.
-bool mayPass(Err code) {
-  switch (code) {
-    case Err::diskFull:
-    case Err::io:
-    case Err::busy:
-    case Err::readOnly:
-    case Err::moved:
-    case Err::outOfMemory:
-      return true;
-    default:
-      return false;
-  }
-}
-
-}  // namespace
-
 StorageThread::StorageThread(Options options, Executor executor, Callbacks callbacks)
     : options_(std::move(options)),
       executor_(std::move(executor)),
@@ -76,9 +57,27 @@ void StorageThread::seal(Sealing sealing, std::function<void(Result<void>)> done
   scheduleSave(std::chrono::milliseconds(0));
 }
 
-void StorageThread::run() {
+// Failures that may pass: the text stays in memory and is saved when they do.
+bool StorageThread::mayPass(Err code) const {
+  switch (code) {
+    case Err::diskFull:
+    case Err::io:
+    case Err::busy:
+    case Err::readOnly:
+    case Err::moved:
+    case Err::outOfMemory:
+      return true;
+    case Err::damaged:
+      return options_.store.salvage && repairsLeft_ > 0;
+    default:
+      return false;
+  }
+}
+
+void StorageThread::openStore(bool again) {
   StoreOptions how = options_.store;
   how.ownCheckpoints = false;
+  how.checkWhole = how.keepStreaming = again;
   auto opened = Store::open(options_.path, how);
   if (opened)
     store_.emplace(std::move(*opened));
@@ -89,7 +88,10 @@ void StorageThread::run() {
     const Result<OpenReport> report = store_ ? Result<OpenReport>(store_->report()) : tl::unexpected(openError_);
     executor_([report, tell = callbacks_.opened] { tell(report); });
   }
+}
 
+void StorageThread::run() {
+  openStore(false);
   std::unique_lock lock(mutex_);
   for (;;) {
     const auto due = [this] { return saveAt_ && *saveAt_ <= std::chrono::steady_clock::now(); };
@@ -109,6 +111,15 @@ void StorageThread::run() {
     lock.unlock();
     save(last);
     if (job) (*job)(store_ ? &*store_ : nullptr, openError_);
+    if (store_ && store_->isDamaged() && !last && options_.store.salvage && repairsLeft_ > 0) {
+      // Nobody may have the file open while it is read page by page. If all is sound again only a read had failed.
+      --repairsLeft_;
+      checkpointer_.reset();
+      store_.reset();
+      openStore(true);
+      std::lock_guard waiting(mutex_);
+      if (!pending_.empty()) scheduleSave(std::chrono::milliseconds(0));
+    }
     if (checkpointer_ && !last) considerCheckpoint();
     lock.lock();
     if (last) break;

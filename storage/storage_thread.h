@@ -38,6 +38,7 @@ class StorageThread {
     int logPagesStreaming = 65536;  // 256 MiB
   };
   struct Callbacks {
+    // At the start, and again whenever the database was found damaged and had to be opened anew.
     std::function<void(Result<OpenReport>)> opened;
     // Answers being streamed cannot be saved (disk full, file moved...); nullopt: they are being saved again. What
     // could not be saved is kept and tried again.
@@ -79,7 +80,9 @@ class StorageThread {
   void push(Job job);
   void scheduleSave(std::chrono::milliseconds delay);  // with mutex_ held
   void run();
+  void openStore(bool again);
   void save(bool last);
+  bool mayPass(Err code) const;
   Result<void> saveOne(MessageId id, Pending& pending);
   void keep(MessageId id, Pending pending);
   void considerCheckpoint();
@@ -101,6 +104,7 @@ class StorageThread {
   std::optional<Checkpointer> checkpointer_;
   int pagesSeen_ = 0;  // of the log when a checkpoint was last thought of
   Error openError_;
+  int repairsLeft_ = 3;  // a disk that damages what was just repaired is not worth a fourth
   bool inTrouble_ = false;
 
   std::thread thread_;  // last: starts when everything above is ready

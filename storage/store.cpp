@@ -61,6 +61,23 @@ Result<Db> openUntouched(const std::string& path, const Place& place, const std:
   return db;
 }
 
+// SQLite plays whatever log lies beside a database into it. A store never shrinks, so a log that ends with fewer pages
+// than the file has belongs to another one.
+Result<bool> logIsForeign(const std::string& path, const std::string& vfs) {
+  if (sizeOf(path) == 0 || sizeOf(path + "-wal") == 0 || sizeOf(path + "-journal") > 0) return false;
+  const auto shrinks = [&]() -> Result<bool> {
+    STORE_TRY(db, Db::open(path, OpenMode::readOnly, vfs));
+    sqlite3_db_config(db.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    STORE_TRY(pages, db.integer("PRAGMA page_count"));
+    STORE_TRY(bytes, db.integer("PRAGMA page_size"));
+    return static_cast<uintmax_t>(pages) < sizeOf(path) / static_cast<uintmax_t>(bytes);
+  };
+  auto found = shrinks();
+  // What else is wrong the next look says, which has more to say about it.
+  if (!found && found.error().code != Err::outOfMemory) return false;
+  return found;
+}
+
 Result<void> beginWriting(Db& db) {
   STORE_TRY(mode, db.text("PRAGMA journal_mode=WAL"));
   if (mode != "wal")
@@ -71,16 +88,35 @@ Result<void> beginWriting(Db& db) {
 }  // namespace
 
 Result<Store> Store::open(const std::string& path, const StoreOptions& options) {
+  STORE_CHECK(finishSalvage(path));
+  auto store = openSound(path, options);
+  if (store || store.error().code != Err::damaged || !options.salvage) return store;
+  STORE_TRY(foreign, logIsForeign(path, options.vfs));
+  auto saved = lemma::storage::salvage(path, options.clock, options.vfs, !foreign);
+  if (!saved) return fail(saved.error().code, store.error().what + " It could not be repaired: " + saved.error().what);
+  STORE_TRY(fresh, openSound(path, options));
+  fresh.report_.created = false;
+  fresh.report_.salvaged = std::move(*saved);
+  return fresh;
+}
+
+Result<Store> Store::openSound(const std::string& path, const StoreOptions& options) {
   const int newest = options.migrations.empty() ? 0 : options.migrations.back().version;
   STORE_TRY(place, lookAt(path));
+  const bool checked = place.bytes > 0 && (place.bytes <= kCheckAtOpen || options.checkWhole);
   OpenReport report;
+  STORE_TRY(foreign, logIsForeign(path, options.vfs));
+  if (foreign)
+    return fail(Err::damaged, "The database " + path +
+                                  " is damaged (the -wal beside it belongs to another one); it was left as it is.");
 
   // A rollback journal means that the file was cut off in mid-write and must be rolled back before it can be read.
   if (place.bytes > 0 && place.journalBytes == 0) {
     STORE_TRY(db, openUntouched(path, place, options.vfs));
     STORE_TRY(schema, identify(db, newest));
-    if (place.bytes <= kCheckAtOpen) STORE_CHECK(quickCheck(db));
+    if (!schema.isNew) STORE_CHECK(checkShape(db, schema.version, options.migrations));
     if (!place.writable) {
+      if (checked) STORE_CHECK(integrityCheck(db));
       if (schema.isNew || schema.version < newest)
         return fail(Err::readOnly,
                     "The database " + path + " is of an older Lemma and must be converted, but it may not be written.");
@@ -96,6 +132,13 @@ Result<Store> Store::open(const std::string& path, const StoreOptions& options) 
     return fail(Err::readOnly, "The database " + path + " needs repair after a crash, but it may not be written.");
 
   STORE_TRY(db, Db::open(path, place.bytes > 0 ? OpenMode::readWrite : OpenMode::create, options.vfs));
+  if (checked) {
+    // Nothing was written yet, and closing a damaged one must not move a log into it either.
+    const bool hasLog = place.walBytes > 0;
+    if (hasLog) sqlite3_db_config(db.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    STORE_CHECK(integrityCheck(db));
+    if (hasLog) sqlite3_db_config(db.handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
+  }
   STORE_TRY(schema, identify(db, newest));
   STORE_CHECK(beginWriting(db));
   report.created = schema.isNew;
@@ -111,13 +154,15 @@ Result<Store> Store::open(const std::string& path, const StoreOptions& options) 
     report.schema = newest;
   }
   Store store(std::move(db), options.clock);
-  STORE_TRY(interrupted, store.interruptStreaming());
+  if (!options.keepStreaming) {
+    STORE_TRY(interrupted, store.interruptStreaming());
+    report.interrupted = interrupted;
+  }
   if (!options.ownCheckpoints) store.db_.leaveCheckpoints();
-  report.interrupted = interrupted;
   store.report_ = std::move(report);
   return store;
 }
 
-Result<void> Store::check() { return quickCheck(db_); }
+Result<void> Store::check() { return integrityCheck(db_); }
 
 }  // namespace lemma::storage

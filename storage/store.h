@@ -12,6 +12,7 @@
 
 #include "storage/ids.h"
 #include "storage/result.h"
+#include "storage/salvage/salvage.h"
 #include "storage/schema.h"
 #include "storage/settings.h"
 #include "storage/snapshot.h"
@@ -25,6 +26,9 @@ struct StoreOptions {
   std::span<const Migration> migrations = migrationTable();
   bool ownCheckpoints = true;  // at commits; off: logPages() tells who makes them when one is due
   std::string vfs;             // SQLite's file layer by name; empty = its own. Tests put a failing one in between
+  bool salvage = false;        // a damaged database: bring over what can be read; off: leave it as it is and fail
+  bool checkWhole = false;     // look for damage however large the file is
+  bool keepStreaming = false;  // answers that stream go on, as the program did not end
 };
 
 struct OpenReport {
@@ -33,7 +37,8 @@ struct OpenReport {
   std::string notice;     // one sentence for the person, or empty
   std::string backup;     // the verified copy made before a migration, or empty
   int schema = 0;
-  int interrupted = 0;  // answers that were streaming when the program ended; their text is kept
+  int interrupted = 0;                    // answers that were streaming when the program ended; their text is kept
+  std::optional<SalvageReport> salvaged;  // the database was damaged and a new one holds what could be read
 };
 
 // One question and the answer that will follow. The caller makes the ids, so that it can show both at once.
@@ -64,7 +69,8 @@ struct Sealing {
 
 class Store {
  public:
-  // `path`'s folder must exist. Never replaces, shortens or empties a file that is there.
+  // `path`'s folder must exist. Never replaces, shortens or empties a file that is there; with `salvage` a damaged one
+  // gets another name first.
   static Result<Store> open(const std::string& path, const StoreOptions& options = {});
   const OpenReport& report() const { return report_; }
 
@@ -110,11 +116,13 @@ class Store {
   Result<std::optional<std::string>> state(const std::string& key);
   Result<void> setState(const std::string& key, const std::string& json);
 
+  bool isDamaged() const { return !db_.damage().empty(); }  // as a call has found; nothing is written any more
   int logPages() const { return db_.logPages(); }  // of the write-ahead log at the last commit, without ownCheckpoints
 
   Result<void> check();  // reads every page; after `damaged`, here or from any other call, nothing is written any more
 
  private:
+  static Result<Store> openSound(const std::string& path, const StoreOptions& options);
   Store(Db db, Clock clock) : db_(std::move(db)), clock_(std::move(clock)) {}
   Result<std::vector<Conversation>> listWhere(const char* tail);
   Result<Conversation> conversationRow(ConversationId id);

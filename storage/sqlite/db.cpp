@@ -24,6 +24,9 @@ Error sentence(sqlite3* handle, int rc, const std::string& path) {
     case SQLITE_IOERR:
       if (rc == SQLITE_IOERR_NOMEM)
         return {Err::outOfMemory, "There is not enough memory to use the database " + path + "."};
+      if (rc == SQLITE_IOERR_SHMSIZE)  // the log's index, which cannot grow
+        return {Err::diskFull,
+                "The disk that holds " + path + " is full; the database cannot be used until it has room."};
       return {Err::io,
               "The disk reported an error while " + path + " was read or written (" + sqlite3_errstr(rc) + ")."};
     case SQLITE_NOMEM:
@@ -192,15 +195,17 @@ Result<Transaction> Transaction::begin(Db& db, Durability durability) {
   if (db.hasMoved())
     return fail(Err::moved,
                 "The database " + db.path() + " was moved or deleted while it was open; nothing can be saved.");
+  if (!sqlite3_get_autocommit(db.handle())) STORE_CHECK(db.exec("ROLLBACK"));  // one before could not be undone
+  STORE_TRY(rollback, db.prepare("ROLLBACK"));
   // NORMAL, not OFF: a log that is started anew is still synced first, or old pages could come back after a power loss.
   STORE_CHECK(db.exec(durability == Durability::powerLoss ? "PRAGMA synchronous=FULL; BEGIN IMMEDIATE"
                                                           : "PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE"));
-  return Transaction(db);
+  return Transaction(db, std::move(rollback));
 }
 
 Transaction::~Transaction() {
   // SQLite may already have rolled back by itself (disk full, I/O error).
-  if (db_ && !sqlite3_get_autocommit(db_->handle())) (void)db_->exec("ROLLBACK");
+  if (db_ && !sqlite3_get_autocommit(db_->handle())) (void)rollback_.finish();
 }
 
 Result<void> Transaction::commit() {

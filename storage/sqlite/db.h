@@ -153,14 +153,17 @@ enum class Durability {
 class Transaction {
  public:
   static Result<Transaction> begin(Db& db, Durability durability = Durability::powerLoss);
-  Transaction(Transaction&& other) noexcept : db_(other.db_) { other.db_ = nullptr; }
+  Transaction(Transaction&& other) noexcept : db_(other.db_), rollback_(std::move(other.rollback_)) {
+    other.db_ = nullptr;
+  }
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction();
   Result<void> commit();
 
  private:
-  explicit Transaction(Db& db) : db_(&db) {}
+  Transaction(Db& db, Statement rollback) : db_(&db), rollback_(std::move(rollback)) {}
   Db* db_;
+  Statement rollback_;  // made before it is needed: there may be no memory to make one then
 };
 
 }  // namespace lemma::storage

@@ -211,6 +211,20 @@ TEST_F(FaultTest, aDamagedHeaderIsRefusedUntouched) {
   }
 }
 
+TEST_F(FaultTest, aDamagedDatabaseThatMayNotBeWrittenIsLeftAsItIs) {
+  writeFile(path(), std::string(100, '\0') + readFile(path()).substr(100));
+  const auto before = filesIn(folder_.path());
+  fs::permissions(folder_.path(), fs::perms::owner_read | fs::perms::owner_exec);
+  {
+    AsNobody nobody;
+    const auto refused = Store::open(path(), {.salvage = true});
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().what.find("is damaged"), std::string::npos) << refused.error().what;
+    EXPECT_NE(refused.error().what.find("could not be repaired"), std::string::npos) << refused.error().what;
+  }
+  EXPECT_EQ(filesIn(folder_.path()), before);
+}
+
 // Random damage: either it is found and the files stay as they are, or what is read makes sense; never a crash.
 TEST_F(FaultTest, randomDamageNeverCrashesAndIsNeverWrittenOver) {
   const std::string sound = readFile(path());
@@ -241,10 +255,15 @@ TEST_F(FaultTest, randomDamageNeverCrashesAndIsNeverWrittenOver) {
 
 // Damage that only shows later: from its first sign on nothing is written.
 TEST_F(FaultTest, damageSeenWhileRunningEndsAllWriting) {
+  const auto large = ids_.conversation();  // more than SQLite remembers from looking for damage
+  {
+    TAKE(store, open());
+    turn(store, question(std::string(6'000'000, 'l'), large, true), "a");
+  }
   FaultVfs vfs("damage-later");
   TAKE(store, Store::open(path(), {.clock = [this] { return now_; }, .vfs = vfs.name()}));
   vfs.judgeBy([](FileCall call, const std::string&) { return call == FileCall::read ? SQLITE_CORRUPT : SQLITE_OK; });
-  ASSERT_FALSE(store.load(conversation_));
+  ASSERT_FALSE(store.load(large));
   vfs.judgeBy({});
   EXPECT_EQ(store.rename(conversation_, "x", true).error().code, Err::damaged);
 }

@@ -39,14 +39,24 @@ int closeFile(sqlite3_file* f) {
 int readFile(sqlite3_file* f, void* to, int n, sqlite3_int64 at) {
   return judged(f, FileCall::read, [=](sqlite3_file* r) { return r->pMethods->xRead(r, to, n, at); });
 }
+// Tells of a change that succeeded.
+int told(sqlite3_file* f, int rc, FileCall call, int64_t at = 0, const void* from = nullptr, int n = 0) {
+  FaultVfs& owner = *fileOf(f).owner;
+  if (rc == SQLITE_OK && owner.isWatched())
+    owner.changed({call, *fileOf(f).path, at, std::string(static_cast<const char*>(from), static_cast<size_t>(n))});
+  return rc;
+}
 int writeFile(sqlite3_file* f, const void* from, int n, sqlite3_int64 at) {
-  return judged(f, FileCall::write, [=](sqlite3_file* r) { return r->pMethods->xWrite(r, from, n, at); });
+  const int rc = judged(f, FileCall::write, [=](sqlite3_file* r) { return r->pMethods->xWrite(r, from, n, at); });
+  return told(f, rc, FileCall::write, at, from, n);
 }
 int truncateFile(sqlite3_file* f, sqlite3_int64 size) {
-  return judged(f, FileCall::truncate, [=](sqlite3_file* r) { return r->pMethods->xTruncate(r, size); });
+  const int rc = judged(f, FileCall::truncate, [=](sqlite3_file* r) { return r->pMethods->xTruncate(r, size); });
+  return told(f, rc, FileCall::truncate, size, "");
 }
 int syncFile(sqlite3_file* f, int flags) {
-  return judged(f, FileCall::sync, [=](sqlite3_file* r) { return r->pMethods->xSync(r, flags); });
+  const int rc = judged(f, FileCall::sync, [=](sqlite3_file* r) { return r->pMethods->xSync(r, flags); });
+  return told(f, rc, FileCall::sync, 0, "");
 }
 int lockFile(sqlite3_file* f, int level) {
   return judged(f, FileCall::lock, [=](sqlite3_file* r) { return r->pMethods->xLock(r, level); });
@@ -101,7 +111,9 @@ int openFile(sqlite3_vfs* vfs, const char* path, sqlite3_file* f, int flags, int
 
 int removeFile(sqlite3_vfs* vfs, const char* path, int syncFolder) {
   if (const int rc = passOf(vfs).owner->judge(FileCall::remove, path); rc != SQLITE_OK) return rc;
-  return realOf(vfs)->xDelete(realOf(vfs), path, syncFolder);
+  const int rc = realOf(vfs)->xDelete(realOf(vfs), path, syncFolder);
+  if (rc == SQLITE_OK && passOf(vfs).owner->isWatched()) passOf(vfs).owner->changed({FileCall::remove, path, 0, {}});
+  return rc;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -25,6 +26,12 @@ namespace lemma::storage {
   auto name##_taken_ = (expression);                                    \
   ASSERT_TRUE(name##_taken_.has_value()) << name##_taken_.error().what; \
   auto name = std::move(*name##_taken_)
+
+// Nightly the same tests do so many times as much.
+inline int timesAsMuch() {
+  const char* scale = std::getenv("LEMMA_TEST_SCALE");
+  return scale ? std::max(1, std::atoi(scale)) : 1;
+}
 
 class TempFolder {
  public:

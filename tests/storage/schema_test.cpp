@@ -303,7 +303,7 @@ TEST_F(SchemaTest, aCopyThatWasKilledIsMadeAnew) {
   TAKE(store, open());
   EXPECT_FALSE(std::filesystem::exists(path() + ".schema-1000.bak.tmp"));
   TAKE(copy, Db::open(path() + ".schema-1000.bak", OpenMode::immutable));
-  EXPECT_TRUE(quickCheck(copy));
+  EXPECT_TRUE(integrityCheck(copy));
 }
 
 }  // namespace lemma::storage

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <random>
@@ -23,6 +24,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Millis kDraftLoss = 500;
+constexpr int kKills = 180;
 
 // Runs the victim, kills it after `life` and returns all it said; `killed` is the time just before.
 std::string runAndKill(const std::string& database, const std::string& argument, std::chrono::microseconds life,
@@ -164,14 +166,19 @@ void compareConversations(Db& db, Ledger& ledger) {
   EXPECT_LE(ahead, 1);
 }
 
-TEST(Kill, nothingAcknowledgedIsLost) {
+struct Sum {
+  std::atomic<int> kills = 0, lines = 0, answers = 0, interrupted = 0;
+};
+
+// One writer after the other in one folder.
+void killWriters(uint64_t seed, int kills, Sum& sum) {
   TempFolder folder;
   const std::string path = folder / "lemma.db";
-  std::mt19937_64 random(20261123);
+  std::mt19937_64 random(seed);
   Ledger ledger;
   std::set<MessageId> checked;
   int interrupted = 0;
-  for (int kill = 0; kill < LEMMA_KILLS; ++kill) {
+  for (int kill = 0; kill < kills; ++kill) {
     SCOPED_TRACE(kill);
     // Some early, in the middle of opening; some late enough for a draft to be half a second old.
     const auto life = std::chrono::microseconds(kill % 4 == 0   ? random() % 60'000
@@ -197,10 +204,26 @@ TEST(Kill, nothingAcknowledgedIsLost) {
   TAKE(db, Db::open(path, OpenMode::readWrite));
   std::set<MessageId> none;
   compare(db, ledger, none);
-  std::printf("%d kills, %d acknowledged lines, %zu answers, %d of them cut off\n", LEMMA_KILLS, ledger.lines,
-              ledger.answers.size(), interrupted);
-  EXPECT_GT(ledger.answers.size(), size_t(LEMMA_KILLS) / 3);
-  EXPECT_GT(interrupted, LEMMA_KILLS / 6);
+  sum.kills += kills;
+  sum.lines += ledger.lines;
+  sum.answers += static_cast<int>(ledger.answers.size());
+  sum.interrupted += interrupted;
+}
+
+TEST(Kill, nothingAcknowledgedIsLost) {
+  // Writers mostly wait, so several lives fit into the time of one.
+  constexpr int kFolders = 3;
+  const int kills = kKills * timesAsMuch();
+  Sum sum;
+  std::vector<std::thread> folders;
+  for (int i = 0; i < kFolders; ++i)
+    folders.emplace_back([&sum, kills, i] { killWriters(20261123 + static_cast<uint64_t>(i), kills / kFolders, sum); });
+  for (std::thread& folder : folders) folder.join();
+  std::printf("%d kills, %d acknowledged lines, %d answers, %d of them cut off\n", sum.kills.load(), sum.lines.load(),
+              sum.answers.load(), sum.interrupted.load());
+  EXPECT_EQ(sum.kills, kills / kFolders * kFolders);
+  EXPECT_GT(sum.answers, kills / 3);
+  EXPECT_GT(sum.interrupted, kills / 6);
 }
 
 TEST(Kill, aMigrationIsDoneOrNotBegun) {
@@ -209,6 +232,7 @@ TEST(Kill, aMigrationIsDoneOrNotBegun) {
   std::mt19937_64 random(1000);
   const std::string fixture = readFile(std::string(LEMMA_TESTS_DIR) + "/goldens/storage/schema-1000.db");
   ASSERT_FALSE(fixture.empty());
+  const int kills = kKills * timesAsMuch();
   int before = 0, after = 0;
   // How long it takes undisturbed; the kills fall into that time.
   Millis killed = 0;
@@ -216,7 +240,7 @@ TEST(Kill, aMigrationIsDoneOrNotBegun) {
   const auto began = std::chrono::steady_clock::now();
   ASSERT_EQ(runAndKill(path, "open", 60s, killed), "opened\n");
   const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
-  for (int kill = 0; kill < LEMMA_KILLS; ++kill) {
+  for (int kill = 0; kill < kills; ++kill) {
     SCOPED_TRACE(kill);
     for (const char* suffix : {"", "-wal", "-shm", ".schema-1000.bak", ".schema-1000.bak.tmp"})
       std::filesystem::remove(path + suffix);
@@ -242,7 +266,7 @@ TEST(Kill, aMigrationIsDoneOrNotBegun) {
     EXPECT_EQ(list.size(), 2u);
     if (::testing::Test::HasFailure()) break;
   }
-  std::printf("%d kills: %d before the migration, %d after it\n", LEMMA_KILLS, before, after);
+  std::printf("%d kills: %d before the migration, %d after it\n", kills, before, after);
   EXPECT_GT(before, 0);
   EXPECT_GT(after, 0);
 }

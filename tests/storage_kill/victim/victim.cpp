@@ -10,6 +10,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
+#include <map>
 #include <mutex>
 #include <random>
 #include <string>
@@ -78,13 +79,19 @@ class Writer {
         fresh ? conversations_.back() : conversations_[random_() % conversations_.size()];
     const MessageId question = ids_.message();
     MessageId answer = ids_.message();
+    // An edited question is a sibling of the old one, whose text stays as it is.
+    std::optional<MessageId> edited;
+    if (const auto last = questions_.find(conversation); last != questions_.end() && random_() % 3 == 0)
+      edited = last->second;
+    questions_[conversation] = question;
     ask(thread_, [&](Store& store) {
       return store.send({.conversation = conversation,
                          .newConversation = fresh,
                          .title = "t",
                          .question = question,
                          .answer = answer,
-                         .parts = {{.text = question.str()}}});
+                         .parts = {{.text = question.str()}},
+                         .editOf = edited});
     });
     say("sent " + conversation.str() + " " + question.str() + " " + answer.str());
     stream(answer);
@@ -144,6 +151,7 @@ class Writer {
   std::mt19937_64 random_;
   IdGenerator ids_;
   std::vector<ConversationId> conversations_;
+  std::map<ConversationId, MessageId> questions_;  // the last of each
 };
 
 }  // namespace
