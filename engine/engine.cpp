@@ -248,7 +248,7 @@ void Engine::Impl::failWith(Running& r, Error error) {
 void Engine::Impl::finish(Running& r, StopReason reason) {
   if (r.stream) r.stream->flush();
   const auto now = Clock::now();
-  Finished f{.reason = reason, .contextSize = model->info().contextSize};
+  Finished f{.reason = reason, .contextSize = model ? model->info().contextSize : 0};
   f.promptTokens = int(r.prompt.tokens.size());
   f.cachedTokens = r.cached;
   f.turnsLeftOut = r.prompt.turnsLeftOut;

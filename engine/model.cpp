@@ -43,13 +43,17 @@ Result<const ModelArch*> archOf(const ModelHeader& header) {
   return fail(Err::unsupported, "the architecture " + quotedName(name) + " is not one that this build can run");
 }
 
-Result<std::unique_ptr<Backend>> makeBackend(const LoadOptions& options) {
-  const BackendEntry* entry = backendEntry(options.backend);
+Result<std::unique_ptr<Backend>> makeBackend(const LoadOptions& options, const std::string& name, int id) {
+  const BackendEntry* entry = backendEntry(name);
   if (entry)
-    return entry->make({.threads = options.threads, .promptThreads = options.promptThreads, .target = options.target});
+    return entry->make({.id = DeviceId(id),
+                        .threads = options.threads,
+                        .promptThreads = options.promptThreads,
+                        .target = options.target,
+                        .work = options.work});
   std::string known;
   for (const BackendEntry& e : backendList()) known += (known.empty() ? "" : ", ") + std::string(e.name);
-  return fail(Err::notFound, "there is no backend " + quotedName(options.backend) + "; this build has " + known);
+  return fail(Err::notFound, "there is no backend " + quotedName(name) + "; this build has " + known);
 }
 
 std::string gigabytes(uint64_t bytes) {
@@ -116,11 +120,14 @@ struct Model::Impl {
   std::unique_ptr<ExpertCache> experts;  // null where they are mapped; programs use it, so they end first
   std::unique_ptr<WeightStore> weights;
   std::unique_ptr<ModelGraph> graph, draftGraph;
+  std::vector<std::shared_ptr<Backend>> devices;
+  std::string placedBy;           // which computes what, where a person said so
   std::optional<Stepper> layers;  // without an executor where only the vocabulary was loaded
   std::optional<Stepper> draft;   // of the layer that guesses the token after next
 
   Result<void> loadWeights(const LoadOptions& options, const std::function<void(LoadProgress)>& progress,
                            std::stop_token stop);
+  MemoryPlan memory() const;
 };
 
 Model::Model() : impl_(std::make_unique<Impl>()) {}
@@ -207,37 +214,46 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
     LEMMA_CHECK(experts->start(options.expertMemory ? options.expertMemory : std::max(left, experts->leastBudget())));
   }
 
-  LEMMA_TRY(backend, makeBackend(options));
-  const std::shared_ptr<Backend> device =
-      options.observer ? observed(std::move(backend), *options.observer) : std::move(backend);
+  LEMMA_TRY(names, deviceList(options.backend));
+  LEMMA_TRY(placement, placementOf(options.place, names, hparams.layers));
+  if (options.place != "auto") placedBy = options.backend + " " + options.place;
+  for (size_t i = 0; i < names.size(); ++i) {
+    LEMMA_TRY(backend, makeBackend(options, names[i], int(i)));
+    devices.push_back(options.observer ? observed(std::move(backend), *options.observer) : std::move(backend));
+  }
   uint64_t done = 0, total = 0;
   const auto onBytes = [&](uint64_t bytes) -> Result<void> {
     if (stop.stop_requested()) return fail(Err::cancelled, "loading was cancelled");
     done = std::min(total, done + bytes);
+    if (options.work) options.work->add();
     if (progress) progress({done, total});
     return {};
   };
+  for (const ModelTensor& t : file.header.tensors) total += t.bytes;
   // Once through the files in order is far quicker than the first answer's faults here and there. Where they do not fit
   // into memory, the end would push out the beginning.
   const bool fetches = !experts && file.bytes + beside <= availableMemory();
-  for (const ModelTensor& t : file.header.tensors) total += t.bytes;
   if (fetches) {
     for (const auto& f : file.files) total += f->bytes().size();
-    for (const auto& f : file.files) LEMMA_CHECK(f->fetch(onBytes));
   }
-  const auto stepperOf = [&](const ModelGraph& model, const Hparams& h, bool readsHidden) -> Result<Stepper> {
-    const Placement everythingThere{std::vector<int>(size_t(h.layers) + 2, 0)};
-    auto executor = std::make_unique<Executor>(model, h, std::vector{device}, everythingThere, options.batch);
+  const auto stepperOf = [&](const ModelGraph& model, const Hparams& h, const Placement& where,
+                             bool readsHidden) -> Result<Stepper> {
+    auto executor = std::make_unique<Executor>(model, h, devices, where, options.batch);
     LEMMA_CHECK(executor->prepare(layout, onBytes, draftGraph != nullptr));
     return Stepper(std::move(executor), KvCache(pages, kPageTokens, info.contextSize), h, options.batch, readsHidden);
   };
-  LEMMA_TRY(whole, stepperOf(*graph, hparams, false));
+  LEMMA_TRY(whole, stepperOf(*graph, hparams, placement, false));
   layers.emplace(std::move(whole));
   if (draftGraph) {
     Hparams one = hparams;
     one.layers = 1;
-    LEMMA_TRY(guessing, stepperOf(*draftGraph, one, true));
+    const Placement besideHead{std::vector<int>(3, placement.deviceOfStage.back())};
+    LEMMA_TRY(guessing, stepperOf(*draftGraph, one, besideHead, true));
     draft.emplace(std::move(guessing));
+  }
+  LEMMA_CHECK(checkFits(memory(), info.contextSize, availableMemory()));
+  if (fetches) {
+    for (const auto& f : file.files) LEMMA_CHECK(f->fetch(onBytes));
   }
   return {};
 }
@@ -268,6 +284,7 @@ CacheShape Model::cacheShape() const {
   if (!executor) return {};
   std::string computed = std::string(typeInfo(impl_->layout.type)->name) + "\n";
   for (const DeviceInfo& device : executor->devices()) computed += device.name + "\n";
+  computed += impl_->placedBy;
   return {.identity = cacheIdentity(impl_->file, impl_->info.contextSize, computed),
           .type = uint32_t(impl_->layout.type),
           .layers = uint32_t(impl_->hparams.layers),
@@ -291,13 +308,20 @@ std::optional<ExpertStats> Model::expertStats() const {
   return impl_->experts->stats();
 }
 
-uint64_t Model::privateBytes() const {
-  uint64_t bytes = impl_->experts ? impl_->experts->stats().budgetBytes : 0;
-  for (const auto* stepper : {&impl_->layers, &impl_->draft}) {
-    if (*stepper && (*stepper)->executor()) bytes += (*stepper)->executor()->bytes();
+MemoryPlan Model::Impl::memory() const {
+  MemoryPlan plan;
+  if (layers && layers->executor()) plan.mapped = file.bytes - std::min(file.bytes, experts ? experts->bytes() : 0);
+  if (experts) plan.experts = experts->stats().budgetBytes;
+  for (const auto* stepper : {&layers, &draft}) {
+    if (!*stepper || !(*stepper)->executor()) continue;
+    plan.cache += (*stepper)->executor()->pools().bytes();
+    plan.buffers += (*stepper)->executor()->bufferBytes();
   }
-  return bytes;
+  for (const auto& device : devices) plan.buffers += device->workBytes();
+  return plan;
 }
+
+MemoryPlan Model::memory() const { return impl_->memory(); }
 
 Result<LogitsView> Model::forward(const Batch& batch, const CancelFlag& cancel) {
   auto logits = impl_->layers->forward(batch, {}, cancel);

@@ -14,6 +14,7 @@
 #include "engine/api/engine.h"
 #include "engine/api/types.h"
 #include "engine/memory/cache_shape.h"
+#include "engine/memory/memory_plan.h"
 #include "kernels/api/backend.h"
 
 namespace lemma {
@@ -86,7 +87,7 @@ class Model {
 
   std::vector<DeviceInfo> devices() const;
   std::optional<ExpertStats> expertStats() const;  // where experts are read from the disk
-  uint64_t privateBytes() const;                   // cache, buffers: what was allocated beside the mapped file
+  MemoryPlan memory() const;
 
  private:
   Model();

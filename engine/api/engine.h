@@ -17,6 +17,7 @@ namespace lemma {
 class Model;
 class ProductObserver;
 class Proposer;
+class WorkCount;
 
 // Conversations' caches on disk, so that one that is opened again is not read anew.
 struct ParkingOptions {
@@ -40,7 +41,8 @@ struct LoadOptions {
   int threads = 0;              // generation; 0 = all cores
   int promptThreads = 0;        // prompts; 0 = as threads
   std::string kvType = "f16";   // f16, q8_0, fp8, f32
-  std::string backend = "cpu";  // an entry of backendList()
+  std::string backend = "cpu";  // an entry of backendList(), or several with commas between
+  std::string place = "auto";   // which of them computes what, as placementOf() reads it
   std::string target;           // cpu: force an instruction set
   ExpertPlace experts = ExpertPlace::automatic;
   uint64_t expertMemory = 0;    // bytes for experts from the disk; 0 = what is free and nothing else needs
@@ -49,6 +51,7 @@ struct LoadOptions {
   std::string draftModel;       // a smaller model of the same vocabulary that guesses; empty = none
   std::function<std::unique_ptr<Proposer>()> proposer;  // guesses in place of all others, each guess is checked
   ParkingOptions parking;
+  WorkCount* work = nullptr;            // is told of each piece of work that was done; outlives the model
   ProductObserver* observer = nullptr;  // is shown the inputs of matrix products, which slows them; outlives the model
 };
 

@@ -12,14 +12,10 @@
 
 #include "engine/memory/kv_pools.h"
 #include "engine/models/model_arch.h"
+#include "engine/schedule/placement.h"
 #include "kernels/api/backend.h"
 
 namespace lemma {
-
-// Device of each stage as an index into the executor's devices: [0] embed, [1 + layer], [layers + 1] head.
-struct Placement {
-  std::vector<int> deviceOfStage;
-};
 
 class Executor {
  public:
@@ -51,7 +47,7 @@ class Executor {
   KvPools& pools() { return pools_; }
   const KvPools& pools() const { return pools_; }
   std::vector<DeviceInfo> devices() const;
-  uint64_t bytes() const { return bytes_ + pools_.bytes(); }
+  uint64_t bufferBytes() const { return bytes_; }  // beside the pools
 
  private:
   struct Segment {

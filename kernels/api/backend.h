@@ -53,6 +53,8 @@ class Backend {
   // Zeroed memory that lives until release() or the backend's end. 64-byte aligned where host-visible.
   virtual Result<BufferRef> alloc(uint64_t bytes, Space space, Usage usage) = 0;
   virtual void release(const BufferRef& buf) = 0;
+  // Memory of its own that its programs share: work space, as much as the largest of them needs.
+  virtual uint64_t workBytes() const { return 0; }
   // Tells the backend of a weight before the first compile that uses it; returns the view ops must use.
   // CPU: the same view (weights stay mapped); a GPU: upload or repack, asynchronous behind later submits.
   virtual Result<TensorView> prepare(const TensorView& file) = 0;

@@ -7,14 +7,16 @@
 #include <string_view>
 
 #include "kernels/api/backend.h"
+#include "kernels/api/work_count.h"
 
 namespace lemma {
 
 struct BackendOptions {
   DeviceId id{};
-  int threads = 0;        // generation; 0 = as many as the machine has cores
-  int promptThreads = 0;  // prompts; 0 = as threads
-  std::string target;     // cpu: force one of cpuTargets(), empty = the best this machine can run
+  int threads = 0;            // generation; 0 = as many as the machine has cores
+  int promptThreads = 0;      // prompts; 0 = as threads
+  std::string target;         // cpu: force one of cpuTargets(), empty = the best this machine can run
+  WorkCount* work = nullptr;  // told of each chunk of work that was done; outlives the backend
 };
 
 struct BackendEntry {

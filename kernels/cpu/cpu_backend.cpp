@@ -76,8 +76,8 @@ class Runner {
  public:
   // Either flag cuts the work short.
   Runner(CpuProgram& program, const Run& run, const CancelFlag& cancel, const CancelFlag& ending,
-         std::span<Worker> workers)
-      : program_(program), run_(run), cancel_(cancel), ending_(ending), workers_(workers) {}
+         std::span<Worker> workers, WorkCount* work)
+      : program_(program), run_(run), cancel_(cancel), ending_(ending), workers_(workers), count_(work) {}
 
   bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
 
@@ -99,6 +99,7 @@ class Runner {
           break;
         }
         phase->run(run_, chunk, worker);
+        if (count_) count_->add(index);
       }
       ++passed;
       if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == run_.threads) {
@@ -118,6 +119,7 @@ class Runner {
   const CancelFlag& cancel_;
   const CancelFlag& ending_;
   std::span<Worker> workers_;
+  WorkCount* const count_;
   alignas(64) std::atomic<int> next_{0};
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<uint32_t> passed_{0};
@@ -144,6 +146,7 @@ class CpuBackend final : public Backend {
         target_(target),
         threads_(threads),
         promptThreads_(promptThreads),
+        count_(options.work),
         team_(std::max(threads, promptThreads)),
         workers_(size_t(team_.size())),
         workerMemory_(size_t(team_.size())),
@@ -194,6 +197,12 @@ class CpuBackend final : public Backend {
   }
 
   void release(const BufferRef& buf) override { buffers_.erase(buf.id); }
+
+  uint64_t workBytes() const override {
+    uint64_t bytes = shared_.bytes();
+    for (const Memory& memory : workerMemory_) bytes += memory.bytes();
+    return bytes;
+  }
 
   Result<TensorView> prepare(const TensorView& file) override { return file; }
 
@@ -307,7 +316,7 @@ class CpuBackend final : public Backend {
         .step = &job.step, .threads = job.step.rows > kFewRows ? promptThreads_ : threads_, .shared = shared_.data()};
     if (p.tiledHeads > 0) run.tileCount = cutTiles(p, job.step, run.threads);
     run.tiles = p.tiles.data();
-    Runner runner(p, run, *job.cancel, ending_, workers_);
+    Runner runner(p, run, *job.cancel, ending_, workers_, count_);
     team_.run(run.threads, Runner::work, &runner);
     if (p.source) LEMMA_CHECK(p.source->takeFailure());
     if (runner.cancelled()) return cancelled();
@@ -337,6 +346,7 @@ class CpuBackend final : public Backend {
   const DeviceId id_;
   const Target target_;
   const int threads_, promptThreads_;
+  WorkCount* const count_;
   uint32_t nextBuffer_ = 1;
   std::map<uint32_t, std::unique_ptr<Memory>> buffers_;
 

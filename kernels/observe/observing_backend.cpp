@@ -31,6 +31,7 @@ class ObservingBackend final : public Backend {
     return inner_->alloc(bytes, space, usage);
   }
   void release(const BufferRef& buf) override { inner_->release(buf); }
+  uint64_t workBytes() const override { return inner_->workBytes(); }
   Result<TensorView> prepare(const TensorView& file) override { return inner_->prepare(file); }
 
   Result<std::unique_ptr<Program>> compile(std::span<const Op> ops, RowBucket bucket) override {

@@ -24,7 +24,8 @@ struct ReferenceProgram final : Program {
 
 class ReferenceBackend final : public Backend {
  public:
-  explicit ReferenceBackend(const BackendOptions& options) : id_(options.id), worker_([this] { work(); }) {}
+  explicit ReferenceBackend(const BackendOptions& options)
+      : id_(options.id), count_(options.work), worker_([this] { work(); }) {}
 
   ~ReferenceBackend() override {
     {
@@ -79,8 +80,11 @@ class ReferenceBackend final : public Backend {
     if (step.rows > p.bucket.rows || step.wanted > p.bucket.wanted) {
       return fail(Err::badValue, "a step has more rows than its program was compiled for");
     }
-    return enqueue(after, [&p, step, &cancel]() -> Result<void> {
-      for (const Op& op : p.ops) LEMMA_CHECK(ref::run(op, step, cancel));
+    return enqueue(after, [this, &p, step, &cancel]() -> Result<void> {
+      for (const Op& op : p.ops) {
+        LEMMA_CHECK(ref::run(op, step, cancel));
+        if (count_) count_->add();
+      }
       return {};
     });
   }
@@ -155,6 +159,7 @@ class ReferenceBackend final : public Backend {
   static constexpr size_t kFailuresKept = 64;
 
   const DeviceId id_;
+  WorkCount* const count_;
   uint32_t nextBuffer_ = 1;
   std::map<uint32_t, BufferRef> buffers_;
 

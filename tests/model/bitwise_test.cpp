@@ -162,6 +162,24 @@ TEST_P(Bitwise, wantedRowsAreThoseOfTheWhole) {
 
 INSTANTIATE_TEST_SUITE_P(All, Bitwise, testing::ValuesIn(targets()), testing::PrintToStringParamName());
 
+TEST(Placement, isReadFromAPlan) {
+  const std::vector<std::string> devices{"cpu", "reference"};
+  const auto placed = [&](std::string_view plan) { return placementOf(plan, devices, 4)->deviceOfStage; };
+  using Stages = std::vector<int>;
+  EXPECT_EQ(placed("auto"), (Stages{0, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(placed("head=reference"), (Stages{0, 0, 0, 0, 0, 1}));
+  EXPECT_EQ(placed("embed=reference,0-3=reference,2=cpu"), (Stages{1, 1, 1, 0, 1, 0}));
+  for (const char* wrong : {"", ",", "0", "0=", "=cpu", "4=cpu", "3-2=cpu", "0-4=cpu", "-1=cpu", "0-=cpu", "0=gpu",
+                            "x=cpu", "0=cpu,", "99999999999=cpu", "auto,0=cpu", "0-1-2=cpu", " 0=cpu"}) {
+    const auto refused = placementOf(wrong, devices, 4);
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_EQ(refused.error().code, Err::badValue) << wrong;
+    EXPECT_FALSE(refused.error().what.empty());
+  }
+  EXPECT_EQ(*deviceList("cpu,reference"), devices);
+  for (const char* wrong : {"", "cpu,", ",cpu", "cpu,cpu"}) EXPECT_FALSE(deviceList(wrong)) << wrong;
+}
+
 // A plan that spreads stages over two devices computes what one device does.
 TEST(Placement, twoDevicesComputeWhatOneDoes) {
   TemporaryFile path;

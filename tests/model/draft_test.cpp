@@ -227,7 +227,7 @@ TEST_F(DraftBitwise, whatIsSharedNeedNotBeThereTwice) {
 TEST_F(DraftBitwise, onlyWhoAsksForItPaysForIt) {
   const auto with = load(file_.path(), "cpu"), without = load(file_.path(), "cpu", false);
   EXPECT_EQ(without->draft(), nullptr);
-  EXPECT_LT(without->privateBytes(), with->privateBytes());
+  EXPECT_LT(without->memory().own(), with->memory().own());
   Batch batch;
   batch.add(Token(1), 0, without->newSequence(), true);
   const auto logits = without->forward(batch, CancelFlag(false));

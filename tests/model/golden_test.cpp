@@ -84,6 +84,34 @@ TEST_P(GoldenGreedy, tokens) {
   EXPECT_EQ(greedy(*model_, prompt, int(expected.size())), expected);
 }
 
+// Half of the layers on the reference, half on the fast backend, either way round, and by turns.
+class GoldenPlaced : public Golden {
+ protected:
+  void expectPlaced(const std::string& plan) {
+    auto placed = Model::load({.path = (folder_ / std::get<0>(GetParam()).file).string(),
+                               .threads = 2,
+                               .kvType = "f32",
+                               .backend = "cpu,reference",
+                               .place = plan});
+    ASSERT_TRUE(placed) << placed.error().what;
+    EXPECT_EQ((*placed)->devices().size(), 2u);
+    model_ = std::move(*placed);
+    expectLogits("mid40", 512);
+    expectLogits("mid40", 7);
+  }
+};
+
+TEST_P(GoldenPlaced, halfTheLayersOnEach) {
+  const int layers = model_->info().layers;
+  const std::string last = std::to_string(layers - 1), half = std::to_string(layers / 2);
+  expectPlaced(half + "-" + last + "=reference,head=reference");
+  expectPlaced("embed=reference,0-" + half + "=reference," + half + "=cpu");
+  std::string turns;
+  for (int layer = 1; layer < layers; layer += 2)
+    turns += (layer > 1 ? "," : "") + std::to_string(layer) + "=reference";
+  if (!turns.empty()) expectPlaced(turns);
+}
+
 const GoldenModel kLlama[] = {{"llama31", "model-f32.gguf", ""},
                               {"llama31", "model-f16.gguf", "_f16w"},
                               {"llama_tied_bf16", "model-bf16.gguf", ""},
@@ -127,6 +155,11 @@ INSTANTIATE_TEST_SUITE_P(Folders, GoldenGreedy, testing::Combine(testing::Values
 INSTANTIATE_TEST_SUITE_P(Qwen, GoldenGreedy, testing::Combine(testing::ValuesIn(kQwen), kBothBackends), goldenLabel);
 INSTANTIATE_TEST_SUITE_P(DeepSeek, Golden, testing::Combine(testing::ValuesIn(kDeepSeek), kBothBackends), goldenLabel);
 INSTANTIATE_TEST_SUITE_P(DeepSeek, GoldenGreedy, testing::Combine(testing::ValuesIn(kDeepSeek), kBothBackends),
+                         goldenLabel);
+const GoldenModel kPlaced[] = {{"llama31", "model-f32.gguf", ""},
+                               {"qwen3moe", "model-f32.gguf", ""},
+                               {"deepseek_v3", "model-f16.gguf", "_f16w"}};
+INSTANTIATE_TEST_SUITE_P(All, GoldenPlaced, testing::Combine(testing::ValuesIn(kPlaced), testing::Values("cpu")),
                          goldenLabel);
 INSTANTIATE_TEST_SUITE_P(LlamaQuantised, Golden,
                          testing::Combine(testing::ValuesIn(kLlamaQuantised), testing::Values("reference")),

@@ -507,7 +507,7 @@ TEST(VocabularyOnly, computesNothing) {
   ASSERT_FALSE(r);
   EXPECT_EQ(r.error().code, Err::unsupported);
   EXPECT_TRUE((*model)->devices().empty());
-  EXPECT_EQ((*model)->privateBytes(), 0u);
+  EXPECT_EQ((*model)->memory().own(), 0u);
 }
 
 }  // namespace
