@@ -4,7 +4,7 @@
 
 namespace lemma::app {
 
-AppServices::AppServices(const Paths& paths, storage::SettingMap overrides) {
+AppServices::AppServices(const Paths& paths, storage::SettingMap overrides, EngineWorker::Options worker) {
   storage::StorageThread::Options options;
   options.path = paths.database();
   // Callbacks are posted to this object, so none runs after it is gone.
@@ -18,7 +18,7 @@ AppServices::AppServices(const Paths& paths, storage::SettingMap overrides) {
     if (error) emit history_->failed(QString(), toQt(error->what));
   };
   store_ = std::make_unique<storage::StorageThread>(std::move(options), executor, std::move(callbacks));
-  worker_ = std::make_unique<EngineWorker>();
+  worker_ = std::make_unique<EngineWorker>(worker);
   model_ = std::make_unique<ModelAdapter>(*worker_, *store_, paths, overrides);
   chat_ = std::make_unique<ChatAdapter>(*worker_, *store_, *model_);
   history_ = std::make_unique<HistoryAdapter>(*store_, *chat_);
@@ -28,6 +28,7 @@ AppServices::AppServices(const Paths& paths, storage::SettingMap overrides) {
 
 AppServices::~AppServices() {
   chat_->shutDown();
+  model_->shutDown();
   worker_.reset();
   store_.reset();
 }

@@ -19,7 +19,7 @@ class AppServices : public QObject {
 
  public:
   // `overrides`: settings for every answer of this run, above all that is stored.
-  explicit AppServices(const Paths& paths, storage::SettingMap overrides = {});
+  explicit AppServices(const Paths& paths, storage::SettingMap overrides = {}, EngineWorker::Options worker = {});
   ~AppServices() override;
 
   ChatAdapter* chat() { return chat_.get(); }

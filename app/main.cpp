@@ -49,7 +49,16 @@ int main(int argc, char** argv) {
       QCoreApplication::translate("main", "A setting for every answer of this run: temperature, seed, think ..."),
       QStringLiteral("key=value"));
   parser.addOption(set);
+  const QCommandLineOption stall(
+      QStringLiteral("stall-after"),
+      QCoreApplication::translate("main", "Seconds without progress after which the engine is started anew."),
+      QStringLiteral("seconds"), QStringLiteral("30"));
+  parser.addOption(stall);
   parser.process(qt);
+
+  const int stallAfter = parser.value(stall).toInt();
+  if (stallAfter < 1 || stallAfter > 86'400)
+    return say(QCoreApplication::translate("main", "--stall-after wants 1 to 86400 seconds."), 2);
 
   storage::SettingMap overrides;
   for (const QString& pair : parser.values(set)) {
@@ -75,7 +84,7 @@ int main(int argc, char** argv) {
   app::startLog(paths.log());
   app::logInfo("lemma " + std::string(kVersionText) + " starts");
 
-  app::AppServices services(paths, std::move(overrides));
+  app::AppServices services(paths, std::move(overrides), {.stallAfter = std::chrono::seconds(stallAfter)});
   ui::SystemAppearance appearance;
   ui::MainWindow window({services.chat(), services.history(), services.model(), &appearance});
   QObject::connect(&instance, &app::SingleInstance::raiseRequested, &window, &ui::MainWindow::raise);

@@ -193,6 +193,16 @@ const std::map<QString, Scene>& scenes() {
                                           "file or directory"));
         },
         nullptr}},
+      {QStringLiteral("held"),
+       {"a model that is not loaded by itself again",
+        [](World& world) {
+          addThreads(world);
+          world.model.fail(ModelPort::State::Held,
+                           QStringLiteral("Lemma ended without warning while it loaded SmolLM2 135M Instruct, so this "
+                                          "time it waits for you to load it."),
+                           QStringLiteral("/models/SmolLM2-135M-Instruct.Q4_1.gguf"));
+        },
+        nullptr}},
       {QStringLiteral("undo"),
        {"a conversation deleted a moment ago", addThreads,
         [](World& world, WindowVm& vm, const Ask& ask) {

@@ -4,7 +4,9 @@
 
 #include "app/adapters/translate.h"
 #include "app/core/chat_request.h"
+#include "app/log.h"
 #include "engine/api/template_refusal.h"
+#include "ui/models/format.h"
 
 namespace lemma::app {
 
@@ -356,9 +358,23 @@ void ChatAdapter::handle(Answer& a, const AnswerInbox::Item& item) {
     stats.thinkMs = a.thoughtMsBefore + finished->thinkMs;
     seal(a, toState(finished->reason), name(finished->reason), stats, {});
   } else if (const auto* failed = std::get_if<Failed>(&item.event)) {
+    if (isStall(failed->error)) return seal(a, storage::MessageState::interrupted, "stalled", {}, stallSentence());
     const bool refused = a.ownTemplate && isTemplateRefusal(failed->error);
     seal(a, storage::MessageState::failed, refused ? kTemplateRefused : "error", {}, toQt(failed->error.what));
   }
+}
+
+QString ChatAdapter::stallSentence() const {
+  const auto stall = worker_.lastStall();
+  logWarning(stall && stall->ended ? "the engine stood still and was started anew"
+                                   : "the engine stood still and did not end; another one was started beside it");
+  const QString said = tr(
+      "The engine stood still for too long and was stopped. What it had written is kept; your next question starts it "
+      "anew.");
+  if (!stall || stall->ended) return said;
+  return said + QLatin1Char(' ') +
+         tr("It could not be ended and keeps %1 of memory until you close Lemma.")
+             .arg(ui::formatBytes(qint64(stall->bytesKept)));
 }
 
 void ChatAdapter::seal(Answer& a, storage::MessageState state, const std::string& reason,

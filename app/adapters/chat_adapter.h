@@ -64,6 +64,7 @@ class ChatAdapter : public ui::ChatPort {
   void append(Answer& a, const PartDelta& delta, AnswerInbox::Time at);
   void seal(Answer& a, storage::MessageState state, const std::string& reason, const storage::AnswerStats& stats,
             const QString& error);
+  QString stallSentence() const;
   void failUnsaved(const ui::SentIds& ids, const QString& text, const QString& sentence);
 
   EngineWorker& worker_;

@@ -1,6 +1,8 @@
 #include "app/adapters/model_adapter.h"
 
 #include <QFileInfo>
+#include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "app/adapters/translate.h"
@@ -14,6 +16,7 @@ namespace {
 
 constexpr int kProgressMs = 33;
 constexpr const char* kLastModel = "last_model";
+constexpr const char* kLoadingModel = "loading_model";  // by itself, at the start; no path when it has ended
 
 std::string lastModelJson(const std::string& id) { return nlohmann::json{{"version", 1}, {"model", id}}.dump(); }
 
@@ -23,6 +26,17 @@ std::string lastModelId(const std::optional<std::string>& json) {
   if (!j.is_object() || j.value("version", 0) != 1) return {};
   const auto model = j.find("model");
   return model != j.end() && model->is_string() ? model->get<std::string>() : std::string();
+}
+
+std::string loadingJson(const std::string& path) { return nlohmann::json{{"version", 1}, {"path", path}}.dump(); }
+
+// Which file was being loaded by itself when the program ended without a word.
+std::string unfinishedLoad(const std::optional<std::string>& json) {
+  if (!json) return {};
+  const nlohmann::json j = nlohmann::json::parse(*json, nullptr, false);
+  if (!j.is_object() || j.value("version", 0) != 1) return {};
+  const auto path = j.find("path");
+  return path != j.end() && path->is_string() ? path->get<std::string>() : std::string();
 }
 
 storage::ModelRecord recordOf(const ModelInfo& m) {
@@ -52,6 +66,13 @@ ui::ModelCard cardOf(const storage::ModelRecord& m) {
   }
   return card;
 }
+
+// What a start finds: the model used last, else the default one.
+struct Choice {
+  std::optional<storage::ModelRecord> record;
+  std::string path{};  // empty: there is none, or not where it was
+  bool held = false;
+};
 
 }  // namespace
 
@@ -92,32 +113,61 @@ void ModelAdapter::start() {
   progress_ = std::make_shared<Progress>();
   setState(State::Loading);
   refreshKnown();
-  using Found = std::optional<storage::ModelRecord>;
   store_.call(
-      [](storage::Store& s) -> storage::Result<Found> {
+      [standard = paths_.defaultModel()](storage::Store& s) -> storage::Result<Choice> {
         STORE_TRY(state, s.state(kLastModel));
-        const std::string id = lastModelId(state);
-        if (id.empty()) return Found{};
-        return s.checkPlaces(id);
+        STORE_TRY(marker, s.state(kLoadingModel));
+        STORE_TRY(found, s.checkPlaces(lastModelId(state)));
+        Choice choice{.record = std::move(found)};
+        std::error_code none;
+        if (choice.record) {
+          const auto& places = choice.record->places;
+          const auto there = std::ranges::find_if(places, [](auto& place) { return place.present; });
+          if (there != places.end()) choice.path = there->path;
+        } else if (std::filesystem::exists(standard, none)) {
+          choice.path = standard;
+        }
+        choice.held = !choice.path.empty() && unfinishedLoad(marker) == choice.path;
+        // On the disk before the file is touched. Where that cannot be, the model is loaded all the same.
+        if (!choice.path.empty() && !choice.held) (void)s.setState(kLoadingModel, loadingJson(choice.path));
+        return choice;
       },
-      [this, standard](storage::Result<Found> found) {
+      [this, standard](storage::Result<Choice> choice) {
         if (attempt_ != 0) return;  // the person opened a file meanwhile
-        if (found && *found) {
-          const ui::ModelCard card = cardOf(**found);
-          const bool present =
-              std::any_of((*found)->places.begin(), (*found)->places.end(), [](auto& p) { return p.present; });
-          if (!present) {
-            missing(**found);
-            return;
-          }
-          load(card.path, card.name);
-        } else if (QFileInfo::exists(standard)) {
-          load(standard, card_.name);
+        if (!choice) {              // nothing is known: the store says why
+          choice = Choice{.path = QFileInfo::exists(standard) ? paths_.defaultModel() : std::string()};
+        }
+        if (choice->record) card_ = cardOf(*choice->record);
+        guarded_ = toQt(choice->path);
+        if (choice->held) {
+          held();
+        } else if (!choice->path.empty()) {
+          load(guarded_, card_.name);
+        } else if (choice->record) {
+          missing(*choice->record);
         } else {
           card_ = {};
           setState(State::Empty);
         }
       });
+}
+
+void ModelAdapter::held() {
+  problem_ = tr("Lemma ended without warning while it loaded %1 the last time, so now it waits for you to load it.")
+                 .arg(card_.name);
+  problemDetails_ = guarded_;
+  setState(State::Held);
+}
+
+// The load that the program began by itself is over, so the next start may try again.
+void ModelAdapter::unguard() {
+  guarded_.clear();
+  store_.call([](storage::Store& s) { return s.setState(kLoadingModel, loadingJson({})); },
+              [](const storage::Result<void>&) {});  // at worst the person is asked once more
+}
+
+void ModelAdapter::shutDown() {
+  if (state_ == State::Loading && !guarded_.isEmpty()) unguard();
 }
 
 void ModelAdapter::missing(const storage::ModelRecord& model) {
@@ -151,19 +201,23 @@ void ModelAdapter::load(const QString& path, const QString& shownName) {
 
 void ModelAdapter::handOver(quint64 attempt, LoadOptions options) {
   atWorker_ = true;
+  const QString path = toQt(options.path);
   worker_.load(
       std::move(options),
       [progress = progress_](LoadProgress p) {
         progress->total = p.bytesTotal;
         progress->done = p.bytesDone;
       },
-      [this, attempt](Result<ModelInfo> result) {
+      [this, attempt, path](Result<ModelInfo> result) {
         QMetaObject::invokeMethod(
-            this, [this, attempt, result = std::move(result)] { loadEnded(attempt, result); }, Qt::QueuedConnection);
+            this, [this, attempt, path, result = std::move(result)] { loadEnded(attempt, path, result); },
+            Qt::QueuedConnection);
       });
 }
 
-void ModelAdapter::loadEnded(quint64 attempt, const Result<ModelInfo>& result) {
+void ModelAdapter::loadEnded(quint64 attempt, const QString& path, const Result<ModelInfo>& result) {
+  // One that stood still would do so again.
+  if (path == guarded_ && (result || !isStall(result.error()))) unguard();
   if (result) {
     // Also when a newer load is on its way: until that one is ready, this model is the one in use.
     loaded_ = *result;
@@ -185,7 +239,10 @@ void ModelAdapter::loadEnded(quint64 attempt, const Result<ModelInfo>& result) {
     if (loaded_) problem_ = toQt(loaded_->templateNotice);
     setState(loaded_ ? State::Ready : State::Empty);
   } else {
-    problem_ = toQt(result.error().what);
+    problem_ = isStall(result.error()) ? tr("Nothing went on for too long while %1 was loaded, so it was given up. Try "
+                                            "again, or open another model.")
+                                             .arg(card_.name)
+                                       : toQt(result.error().what);
     problemDetails_ = card_.path;
     setState(State::Failed);
   }
@@ -220,7 +277,7 @@ void ModelAdapter::cancelLoading() {
   if (state_ != State::Loading) return;
   worker_.cancelLoad();
   if (attempt_ == 0 || atWorker_) return;
-  loadEnded(attempt_, fail(Err::cancelled, "loading was cancelled"));
+  loadEnded(attempt_, card_.path, fail(Err::cancelled, "loading was cancelled"));
   ++attempt_;
 }
 

@@ -23,8 +23,12 @@ class ModelAdapter : public ui::ModelPort {
                storage::SettingMap overrides = {}, QObject* parent = nullptr);
   ~ModelAdapter() override;
 
-  // Loads the model that was used last, else the default one. Call once, when the window is up.
+  // Loads the model that was used last, else the default one, unless the program ended while it did so the last time.
+  // Call once, when the window is up.
   void start();
+
+  // A load that goes on is left by the person's will, not by a crash. Before the store ends.
+  void shutDown();
 
   const std::optional<ModelInfo>& loaded() const { return loaded_; }
 
@@ -46,9 +50,11 @@ class ModelAdapter : public ui::ModelPort {
   struct Progress;
   void load(const QString& path, const QString& shownName);
   void handOver(quint64 attempt, LoadOptions options);
-  void loadEnded(quint64 attempt, const Result<ModelInfo>& result);
+  void loadEnded(quint64 attempt, const QString& path, const Result<ModelInfo>& result);
   void refreshKnown();
   void missing(const storage::ModelRecord& model);
+  void held();
+  void unguard();
   void setState(State state);
 
   EngineWorker& worker_;
@@ -64,6 +70,7 @@ class ModelAdapter : public ui::ModelPort {
   std::shared_ptr<Progress> progress_;
   QTimer progressTimer_;
   quint64 attempt_ = 0;    // answers of an older load are not the current one's
+  QString guarded_;        // the file of which the store says that it is being loaded by itself
   bool atWorker_ = false;  // the current load: its settings are read and the engine has it
 };
 

@@ -5,8 +5,13 @@
 
 #include <condition_variable>
 #include <future>
+#include <utility>
+#include <vector>
 
+#include "app/core/stall_clock.h"
+#include "engine/model.h"
 #include "engine/park/parked_folder.h"
+#include "kernels/observe/observing_backend.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_model.h"
 
@@ -21,9 +26,12 @@ class Heard {
   Engine::Sink sink() {
     return [this](const StreamEvent& e) {
       std::lock_guard lock(mutex_);
-      if (std::holds_alternative<PartDelta>(e)) ++deltas_;
+      if (const auto* d = std::get_if<PartDelta>(&e)) {
+        ++deltas_;
+        text_ += d->text;
+      }
       if (const auto* f = std::get_if<Finished>(&e)) reason_ = f->reason;
-      if (const auto* f = std::get_if<Failed>(&e)) error_ = f->error.what;
+      if (const auto* f = std::get_if<Failed>(&e)) error_ = f->error.what, stalled_ = isStall(f->error);
       changed_.notify_all();
     };
   }
@@ -32,6 +40,14 @@ class Heard {
   }
   std::optional<StopReason> waitForEnd() {
     return wait([this] { return over(); }) ? reason_ : std::nullopt;
+  }
+  bool stalled() {
+    std::lock_guard lock(mutex_);
+    return stalled_;
+  }
+  std::string text() {
+    std::lock_guard lock(mutex_);
+    return text_;
   }
   std::string error() {
     std::lock_guard lock(mutex_);
@@ -49,7 +65,42 @@ class Heard {
   std::condition_variable changed_;
   int deltas_ = 0;
   std::optional<StopReason> reason_;
-  std::string error_;
+  std::string error_, text_;
+  bool stalled_ = false;
+};
+
+// Looks on at matrix products, and on request holds the engine's thread in the middle of a pass, as a driver or a
+// broken kernel would: no cancel helps.
+// Models that it looks on at are loaded for one thread, as each look ends a pass of the team.
+class Hang final : public ProductObserver {
+ public:
+  ~Hang() override { letGo(); }
+  void product(const TensorView&, const TensorView&, int) override {
+    std::unique_lock lock(mutex_);
+    if (!wanted_) return;
+    wanted_ = false;
+    held_ = true;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return !held_; });
+  }
+  void holdNext() {
+    std::lock_guard lock(mutex_);
+    wanted_ = true;
+  }
+  bool waitUntilHeld() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, 60s, [this] { return held_; });
+  }
+  void letGo() {
+    std::lock_guard lock(mutex_);
+    held_ = wanted_ = false;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool wanted_ = false, held_ = false;
 };
 
 class EngineWorkerTest : public testing::Test {
@@ -57,9 +108,13 @@ class EngineWorkerTest : public testing::Test {
   Result<ModelInfo> load(const std::string& path) {
     LoadOptions options;
     options.path = path;
-    std::promise<Result<ModelInfo>> loaded;
-    worker.load(options, {}, [&loaded](Result<ModelInfo> r) { loaded.set_value(std::move(r)); });
-    return loaded.get_future().get();
+    return load(worker, options);
+  }
+  static Result<ModelInfo> load(EngineWorker& by, const LoadOptions& options) {
+    auto loaded = std::make_shared<std::promise<Result<ModelInfo>>>();
+    auto result = loaded->get_future();
+    by.load(options, {}, [loaded](Result<ModelInfo> r) { loaded->set_value(std::move(r)); });
+    return result.get();
   }
   void loadTiny() {
     const std::string path = folder / "model.gguf";
@@ -167,6 +222,150 @@ TEST_F(EngineWorkerTest, itEndsInMidAnswerAndTheSinkHearsOfIt) {
     EXPECT_TRUE(heard.waitForWords());
   }
   EXPECT_EQ(heard.waitForEnd(), StopReason::cancelled);
+}
+
+// Nothing goes on for the limit: what was written stays, the request ends with a sentence, the next one is answered.
+TEST_F(EngineWorkerTest, anEngineThatHangsIsGivenUpAndTheNextQuestionIsAnswered) {
+  const std::string path = folder / "model.gguf";
+  ASSERT_TRUE(writeTinyModel(path, {.context = 4096}));
+  Hang hang;
+  Heard first, queued, next, after;
+  {
+    EngineWorker own({.stallAfter = 1s, .grace = 100ms});
+    LoadOptions options;
+    options.path = path;
+    options.observer = &hang;
+    options.threads = 1;
+    ASSERT_TRUE(load(own, options));
+    own.start(endless(), first.sink());
+    ASSERT_TRUE(first.waitForWords());
+    hang.holdNext();
+    ASSERT_TRUE(hang.waitUntilHeld());
+    const std::string before = first.text();
+    own.start(endless(), queued.sink());
+    EXPECT_FALSE(first.waitForEnd());
+    EXPECT_FALSE(queued.waitForEnd());
+    EXPECT_TRUE(first.stalled()) << first.error();
+    EXPECT_TRUE(queued.stalled()) << queued.error();
+    EXPECT_FALSE(before.empty());
+    EXPECT_EQ(first.text(), before);
+    ASSERT_TRUE(own.lastStall());
+    EXPECT_FALSE(own.lastStall()->ended);
+    EXPECT_GT(own.lastStall()->bytesKept, 0u);
+
+    ChatRequest r = endless();
+    r.maxAnswerTokens = 3;
+    own.start(r, next.sink());
+    EXPECT_EQ(next.waitForEnd(), StopReason::length) << next.error();
+    // What was stuck comes back after all: nobody hears of it, and it ends by itself.
+    hang.letGo();
+    own.start(r, after.sink());
+    EXPECT_EQ(after.waitForEnd(), StopReason::length);
+    EXPECT_EQ(first.text(), before);
+  }
+  std::this_thread::sleep_for(200ms);  // the stuck engine still uses `hang` on its way out
+}
+
+// The stuck one comes back when it is cancelled, so its memory is free before the model is loaded again.
+TEST_F(EngineWorkerTest, anEngineThatComesBackInTimeKeepsNothing) {
+  const std::string path = folder / "model.gguf";
+  ASSERT_TRUE(writeTinyModel(path, {.context = 4096}));
+  Hang hang;
+  Heard first, next;
+  EngineWorker own({.stallAfter = 1s, .grace = 60s});
+  LoadOptions options;
+  options.path = path;
+  options.observer = &hang;
+  options.threads = 1;
+  ASSERT_TRUE(load(own, options));
+  hang.holdNext();
+  own.start(endless(), first.sink());
+  ASSERT_TRUE(hang.waitUntilHeld());
+  std::this_thread::sleep_for(2s);
+  EXPECT_TRUE(first.error().empty()) << "told only when it is known what became of the engine";
+  hang.letGo();
+  EXPECT_FALSE(first.waitForEnd());
+  EXPECT_TRUE(first.stalled()) << first.error();
+  ASSERT_TRUE(own.lastStall());
+  EXPECT_TRUE(own.lastStall()->ended);
+  ChatRequest r = endless();
+  r.maxAnswerTokens = 3;
+  own.start(r, next.sink());
+  EXPECT_EQ(next.waitForEnd(), StopReason::length) << next.error();
+}
+
+// The model is loaded again by the question that follows, which can be told to stop meanwhile.
+TEST_F(EngineWorkerTest, whatFollowsAStallCanBeCancelledOrFail) {
+  const std::string path = folder / "model.gguf";
+  ASSERT_TRUE(writeTinyModel(path, {.context = 4096}));
+  Hang hang;
+  Heard first, cancelled, failed;
+  EngineWorker own({.stallAfter = 1s, .grace = 60s});
+  LoadOptions options;
+  options.path = path;
+  options.observer = &hang;
+  options.threads = 1;
+  ASSERT_TRUE(load(own, options));
+  hang.holdNext();
+  own.start(endless(), first.sink());
+  ASSERT_TRUE(hang.waitUntilHeld());
+  std::this_thread::sleep_for(1500ms);
+  const auto ticket = own.start(endless(), cancelled.sink());
+  own.cancel(ticket);
+  hang.letGo();
+  EXPECT_EQ(cancelled.waitForEnd(), StopReason::cancelled) << cancelled.error();
+  ASSERT_EQ(std::remove(path.c_str()), 0);
+  hang.holdNext();
+  own.start(endless(), failed.sink());
+  EXPECT_FALSE(failed.waitForEnd());
+  EXPECT_NE(failed.error().find(path), std::string::npos) << failed.error();
+}
+
+TEST_F(EngineWorkerTest, aWorkerEndsBesideAnEngineThatHangs) {
+  const std::string path = folder / "model.gguf";
+  ASSERT_TRUE(writeTinyModel(path, {.context = 4096}));
+  Hang hang;
+  Heard heard;
+  {
+    EngineWorker own({.stallAfter = 500ms, .grace = 100ms});
+    LoadOptions options;
+    options.path = path;
+    options.observer = &hang;
+    options.threads = 1;
+    ASSERT_TRUE(load(own, options));
+    hang.holdNext();
+    own.start(endless(), heard.sink());
+    ASSERT_TRUE(hang.waitUntilHeld());
+  }
+  hang.letGo();
+  std::this_thread::sleep_for(200ms);  // the stuck engine still uses `hang` on its way out
+}
+
+TEST(StallClock, onlyTimeInWhichItLookedCounts) {
+  using Time = StallClock::Time;
+  Time now{1h};
+  const auto looks = [&now](StallClock& clock, int times, bool busy, uint64_t& count, bool moving) {
+    bool stalled = false;
+    for (int i = 0; i < times; ++i) {
+      now += 1500ms;
+      if (moving) ++count;
+      stalled = stalled || clock.look(now, busy, count);
+    }
+    return stalled;
+  };
+  uint64_t count = 7;
+  StallClock clock(30s);
+  EXPECT_EQ(clock.between(), 1500ms);
+  EXPECT_FALSE(looks(clock, 100, false, count, false)) << "nothing is to be done";
+  EXPECT_FALSE(looks(clock, 100, true, count, true)) << "it goes on";
+  EXPECT_FALSE(looks(clock, 19, true, count, false));
+  EXPECT_TRUE(looks(clock, 1, true, count, false)) << "thirty seconds";
+  EXPECT_FALSE(looks(clock, 1, true, count, true)) << "it goes on again";
+  // The machine slept for a night, or the process was stopped, in the middle of a chunk.
+  now += 8h;
+  EXPECT_FALSE(clock.look(now, true, count));
+  EXPECT_FALSE(looks(clock, 17, true, count, false));
+  EXPECT_TRUE(looks(clock, 1, true, count, false)) << "but a hang is still found";
 }
 
 }  // namespace

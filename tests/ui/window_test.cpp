@@ -356,6 +356,21 @@ TEST_F(WindowTest, aModelThatLoadsSaysHowFarItIs) {
   EXPECT_TRUE(sees("Try again"));
 }
 
+TEST_F(WindowTest, aModelThatEndedTheProgramWaitsToBeLoaded) {
+  open();
+  const QString sentence = "Lemma ended without warning while it loaded the model, so it waits for you to load it.";
+  model_.fail(ModelPort::State::Held, sentence, {});
+  settle();
+  EXPECT_TRUE(sees(sentence));
+  EXPECT_FALSE(sees("Try again"));
+  EXPECT_TRUE(sees("Open another model file"));
+  type("Why?");
+  EXPECT_FALSE(page().canSend());
+  click("Load it anyway");
+  settle();
+  EXPECT_FALSE(sees(sentence));
+}
+
 // A chat template that cannot be used keeps nobody from asking.
 TEST_F(WindowTest, aRemarkOnTheModelInUseIsSeenAndStopsNothing) {
   open();

@@ -24,7 +24,8 @@ class ModelPort : public QObject {
 
  public:
   // Empty: no model is known yet. Missing: the file is not where it was; the window offers to find it.
-  enum class State { Empty, Loading, Ready, Missing, Failed };
+  // Held: the program ended while it loaded this model the last time, so it waits to be told to.
+  enum class State { Empty, Loading, Ready, Missing, Failed, Held };
   Q_ENUM(State)
 
   using QObject::QObject;
@@ -38,7 +39,7 @@ class ModelPort : public QObject {
   virtual qint64 bytesDone() const = 0;
   virtual qint64 bytesTotal() const = 0;
 
-  // Missing and Failed: one sentence, what happened to which file and what to do next; and what a person who
+  // Missing, Failed and Held: one sentence, what happened to which file and what to do next; and what a person who
   // asks for details gets (may be empty). Ready: what is not as it should be with the model in use, mostly empty.
   virtual QString problem() const = 0;
   virtual QString problemDetails() const = 0;
@@ -52,7 +53,7 @@ class ModelPort : public QObject {
   // Loads one of known().
   virtual void use(const QString& modelId) = 0;
 
-  // Loads the current one again, after Failed.
+  // Loads the current one again, after Failed, or after all, after Held.
   virtual void retry() = 0;
 
   // Ends a loading; the model that was in use before stays, else the state is Empty.

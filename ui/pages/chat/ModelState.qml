@@ -1,5 +1,5 @@
-// The model while it loads, when its file is gone, when it could not be loaded or is used with a remark: figures, a
-// sentence, a way on.
+// The model while it loads, when its file is gone, when it could not or should not be loaded or is used with a remark:
+// figures, a sentence, a way on.
 import QtQuick
 import Lemma
 
@@ -12,8 +12,9 @@ Column {
     readonly property bool loading: model.state === "loading"
     readonly property bool missing: model.state === "missing"
     readonly property bool failed: model.state === "failed"
+    readonly property bool held: model.state === "held"
     readonly property bool remarked: model.state === "ready" && model.problem !== ""
-    readonly property bool active: loading || missing || failed || remarked
+    readonly property bool active: loading || missing || failed || held || remarked
 
     spacing: 10
 
@@ -46,17 +47,17 @@ Column {
     }
     ProblemText {
         width: parent.width
-        visible: root.missing || root.failed || root.remarked
+        visible: root.missing || root.failed || root.held || root.remarked
         sentence: root.model.problem
         details: root.model.problemDetails
     }
     Row {
         spacing: 8
-        visible: root.missing || root.failed
+        visible: root.missing || root.failed || root.held
 
         OutlineButton {
-            visible: root.failed
-            text: qsTr("Try again")
+            visible: root.failed || root.held
+            text: root.held ? qsTr("Load it anyway") : qsTr("Try again")
             onClicked: root.model.retry()
         }
         OutlineButton {

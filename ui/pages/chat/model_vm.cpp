@@ -34,6 +34,8 @@ QString ModelVm::state() const {
       return QStringLiteral("missing");
     case ModelPort::State::Failed:
       return QStringLiteral("failed");
+    case ModelPort::State::Held:
+      return QStringLiteral("held");
   }
   return {};
 }

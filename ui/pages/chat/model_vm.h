@@ -16,7 +16,7 @@ class ModelVm : public QObject {
   Q_OBJECT
   QML_ELEMENT
   QML_UNCREATABLE("made by the window's view-model")
-  Q_PROPERTY(QString state READ state NOTIFY changed)  // "empty", "loading", "ready", "missing", "failed"
+  Q_PROPERTY(QString state READ state NOTIFY changed)  // "empty", "loading", "ready", "missing", ...
   Q_PROPERTY(QString name READ name NOTIFY changed)
   Q_PROPERTY(QString description READ description NOTIFY changed)  // what hovering the name tells
   Q_PROPERTY(QString problem READ problem NOTIFY changed)
