@@ -48,7 +48,7 @@ class Cancels {
     std::stop_source stop;
     const double wait = uniform(1.1 * loadMs_);
     double called = 0;
-    std::thread person([&] {
+    std::jthread person([&] {
       std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(wait));
       called = now();
       stop.request_stop();
@@ -104,10 +104,10 @@ class Cancels {
   void duringAnswer(const ChatRequest& request, bool afterFirst, double wait, std::vector<double>& lateness) {
     Heard heard, company;
     double called = 0, ended = 0;
-    std::thread person;
+    std::jthread person;
     RequestId id{};
     const auto begin = [&] {
-      person = std::thread([&, id] {
+      person = std::jthread([&, id] {
         std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(wait));
         called = now();
         engine_.cancel(id);
@@ -123,7 +123,7 @@ class Cancels {
     if (!afterFirst) begin();
     const double start = now();
     while (engine_.step()) {
-      ASSERT_LT(now() - start, 60'000) << "it never ends";
+      ASSERT_LT(now() - start, 600'000) << "it never ends";
     }
     ASSERT_TRUE(person.joinable());
     person.join();
