@@ -59,9 +59,13 @@ class PowerLossTest : public ScriptTest {
     {
       auto store = open(vfs.name());
       EXPECT_TRUE(store) << store.error().what;
-      if (store && script.before) EXPECT_TRUE(script.before(*store));
+      if (store && script.before) {
+        EXPECT_TRUE(script.before(*store));
+      }
       r.began = r.changes.size();
-      if (store && script.change) EXPECT_TRUE(script.change(*store));
+      if (store && script.change) {
+        EXPECT_TRUE(script.change(*store));
+      }
       r.acknowledged = r.changes.size();
     }  // closing moves the log into the database and removes it
     vfs.watchBy({});
