@@ -7,6 +7,7 @@ namespace lemma::app {
 AppServices::AppServices(const Paths& paths, storage::SettingMap overrides, EngineWorker::Options worker) {
   storage::StorageThread::Options options;
   options.path = paths.database();
+  options.store.salvage = true;
   // Callbacks are posted to this object, so none runs after it is gone.
   auto executor = [this](std::function<void()> call) {
     QMetaObject::invokeMethod(this, std::move(call), Qt::QueuedConnection);
@@ -38,6 +39,10 @@ void AppServices::opened(const storage::Result<storage::OpenReport>& report) {
     emit history_->failed(QString(), toQt(report.error().what));
   } else if (!report->notice.empty()) {
     emit history_->failed(QString(), toQt(report->notice));
+  }
+  if (report && report->salvaged) {
+    emit history_->salvaged(static_cast<int>(report->salvaged->conversations), toQt(report->salvaged->kept));
+    history_->list();  // the window may have asked before
   }
   if (report && !report->readOnly) {
     // What was deleted a month ago goes for good; a failure shows itself when something must be saved.

@@ -217,6 +217,13 @@ const std::map<QString, Scene>& scenes() {
           world.chat.finishAll();
           vm.sidebar()->startRename(vm.sidebar()->currentId());
         }}},
+      {QStringLiteral("salvaged"),
+       {"the store was damaged and repaired", addThreads,
+        [](World& world, WindowVm&, const Ask& ask) {
+          askBasel(ask);
+          world.chat.finishAll();
+          emit world.history.salvaged(6, QStringLiteral("/data/lemma/lemma.db.damaged-20261126-020355"));
+        }}},
       {QStringLiteral("shortcuts"),
        {"the list of keys", addThreads,
         [](World&, WindowVm& vm, const Ask&) { vm.actions()->run(QStringLiteral("window.shortcuts")); }}},

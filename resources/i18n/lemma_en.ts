@@ -31,4 +31,14 @@
         </translation>
     </message>
 </context>
+<context>
+    <name>lemma::ui::WindowVm</name>
+    <message numerus="yes">
+        <source>%n conversation(s) could be read and are here again.</source>
+        <translation>
+            <numerusform>%n conversation could be read and is here again.</numerusform>
+            <numerusform>%n conversations could be read and are here again.</numerusform>
+        </translation>
+    </message>
+</context>
 </TS>

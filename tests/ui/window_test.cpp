@@ -482,6 +482,21 @@ TEST_F(WindowTest, openingAModelAsksForAFile) {
   EXPECT_TRUE(sees("Model: other"));
 }
 
+TEST_F(WindowTest, aRepairIsToldInOneDialog) {
+  open();
+  emit history_.salvaged(2, QStringLiteral("/data/lemma.db.damaged-1"));
+  QTest::qWait(50);
+  EXPECT_TRUE(sees("Your conversations were repaired"));
+  EXPECT_TRUE(
+      sees("The file that holds your conversations was damaged. 2 conversations could be read and are here again. What "
+           "lay on the damaged places is missing. The damaged file was kept:"));
+  EXPECT_TRUE(sees("/data/lemma.db.damaged-1"));
+  click("Copy the file's name");
+  EXPECT_EQ(QGuiApplication::clipboard()->text(), "/data/lemma.db.damaged-1");
+  key(Qt::Key_Escape);
+  EXPECT_FALSE(sees("Your conversations were repaired"));
+}
+
 TEST_F(WindowTest, everyActionHasATextAndAKeyOfItsOwn) {
   open();
   ActionRegistry& actions = *main_->vm().actions();

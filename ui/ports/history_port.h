@@ -48,6 +48,10 @@ class HistoryPort : public QObject {
   // has announced so far, no more and no less, so that what follows fits on.
   void loaded(const QString& conversationId, const QList<lemma::ui::Message>& messages);
 
+  // The store was damaged. A new one holds what could be read, so many conversations, and the damaged file was kept
+  // there. listed() follows.
+  void salvaged(int conversations, const QString& keptFile);
+
   // Something of the above could not be done. One sentence: what happened, and what to do next.
   // conversationId may be empty (the list).
   void failed(const QString& conversationId, const QString& sentence);

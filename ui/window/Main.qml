@@ -138,6 +138,11 @@ Window {
         function onShowShortcutsRequested() {
             shortcuts.active = true;
         }
+        function onSalvaged(what, keptFile) {
+            salvageDialog.what = what;
+            salvageDialog.keptFile = keptFile;
+            salvageDialog.active = true;
+        }
         function onCloseRequested() {
             root.close();
         }
@@ -164,6 +169,23 @@ Window {
         onLoaded: {
             item.link = link;
             item.copyRequested.connect(() => root.vm.chat.copyText(link));
+            item.closed.connect(() => active = false);
+            item.open();
+        }
+    }
+    Loader {
+        id: salvageDialog
+
+        property string what
+        property string keptFile
+
+        anchors.fill: parent
+        active: false
+        source: "SalvageDialog.qml"
+        onLoaded: {
+            item.what = Qt.binding(() => what);
+            item.keptFile = Qt.binding(() => keptFile);
+            item.copyRequested.connect(() => root.vm.chat.copyText(keptFile));
             item.closed.connect(() => active = false);
             item.open();
         }

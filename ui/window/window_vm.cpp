@@ -29,6 +29,17 @@ WindowVm::WindowVm(const Ports& ports, QObject* parent)
   });
   connect(&sidebar_, &SidebarVm::currentTitleChanged, this, [this] { chat_.setTitle(sidebar_.currentTitle()); });
   connect(&chat_, &ChatPageVm::conversationStarted, &sidebar_, &SidebarVm::setCurrent);
+  connect(ports.history, &HistoryPort::salvaged, this, [this](int conversations, const QString& keptFile) {
+    const QString found = conversations == 0
+                              ? tr("Nothing could be read from it.")
+                              : tr("%n conversation(s) could be read and are here again.", nullptr, conversations);
+    emit salvaged(
+        tr("The file that holds your conversations was damaged. %1 What lay on the damaged places is missing. The "
+           "damaged file was kept:")
+            .arg(found),
+        keptFile);
+    chat_.reload();
+  });
   addActions();
   connect(&chat_, &ChatPageVm::stateChanged, &actions_, &ActionRegistry::refresh);
   connect(&sidebar_, &SidebarVm::currentChanged, &actions_, &ActionRegistry::refresh);

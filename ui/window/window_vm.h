@@ -49,6 +49,9 @@ class WindowVm : public QObject {
   void showShortcutsRequested();
   void closeRequested();
 
+  // The store was damaged and repaired: sentences for the person, and the file that was kept.
+  void salvaged(const QString& what, const QString& keptFile);
+
  private:
   void addActions();
 
