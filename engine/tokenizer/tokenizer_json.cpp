@@ -84,7 +84,7 @@ class JsonReader {
       document_.ids.resize(document_.tokens.size());
       std::iota(document_.ids.begin(), document_.ids.end(), int64_t(0));
       const json* unknown = member(*model_, "unk_id");
-      if (unknown && !unknown->is_null() &&
+      if (unknown && !unknown->is_null() && document_.tokens.size() > 0 &&
           (!unknown->is_number_unsigned() || unknown->get<uint64_t>() >= document_.tokens.size())) {
         return bad("model.unk_id is none of the " + std::to_string(document_.tokens.size()) + " pieces");
       }

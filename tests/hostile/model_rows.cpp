@@ -178,6 +178,8 @@ std::vector<Row> modelRows() {
       model("an architecture of control bytes", "architecture",
             [](TinyModel& m) { m.text["general.architecture"] = "\x1b[31mllama\n"; }),
       model("a split of 2^40 files", "split.count", [](TinyModel& m) { m.whole["split.count"] = 1ull << 40; }),
+      model("a split under a name that leads to no other file", "-00001-of-00002.gguf",
+            [](TinyModel& m) { m.whole["split.count"] = 2; }),
       model("a split whose number is wrong", "part 8 of a model in 9 files",
             [](TinyModel& m) {
               m.whole["split.count"] = 9;
