@@ -39,17 +39,21 @@ std::string devices() {
   return names;
 }
 
-void setDevice(ModelOptions& options, const std::string& text) {
-  if (text.find(',') != std::string::npos) {
-    throw CLI::ValidationError("--device", "this build computes on one device at a time; give one of " + devices());
-  }
-  const std::string name = text.substr(0, text.find(':'));
+// The backend knows its own targets; of several devices one may have one.
+void setDevices(ModelOptions& options, const std::string& text) {
   const auto known = deviceNames();
-  if (std::find(known.begin(), known.end(), name) == known.end()) {
-    throw CLI::ValidationError("--device", "'" + name + "' is not a device of this build; it has " + devices());
+  options.device.clear();
+  options.target.clear();
+  for (size_t at = 0; at <= text.size();) {
+    const size_t end = std::min(text.find(',', at), text.size());
+    const std::string one = text.substr(at, end - at), name = one.substr(0, one.find(':'));
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      throw CLI::ValidationError("--device", "'" + name + "' is not a device of this build; it has " + devices());
+    }
+    options.device += (at == 0 ? "" : ",") + name;
+    if (name.size() < one.size()) options.target = one.substr(name.size() + 1);
+    at = end + 1;
   }
-  options.device = name;
-  options.target = name.size() == text.size() ? "" : text.substr(name.size() + 1);  // the backend knows its own
 }
 
 // The XDG base directory specification: a relative path counts as unset.
@@ -131,17 +135,13 @@ CLI::Option* addModelPath(CLI::App& app, std::string& path) {
 
 void addComputeOptions(CLI::App& app, ModelOptions& options) {
   app.add_option_function<std::string>(
-         "--device", [&options](const std::string& text) { setDevice(options, text); },
-         "Where to compute: " + devices() + ", or cpu:TARGET to force an instruction set")
+         "--device", [&options](const std::string& text) { setDevices(options, text); },
+         "Where to compute: " + devices() + ", or cpu:TARGET to force an instruction set; several with commas between")
       ->type_name("LIST")
       ->default_str(options.device);
-  app.add_option_function<std::string>(
-         "--place",
-         [&options](const std::string& text) {
-           if (text != "auto") throw CLI::ValidationError("--place", "'" + text + "' is not a plan; there is auto");
-           options.place = text;
-         },
-         "How the model is laid out over devices: auto")
+  app.add_option("--place", options.place,
+                 "How the model is laid out over devices: auto, all on the first one; or WHAT=DEVICE with commas "
+                 "between, where WHAT is embed, head, a layer or layers (0-14); the rest is the first one's")
       ->type_name("PLAN")
       ->default_str(options.place);
   addInteger(app, "-t,--threads", options.threads, 1, kMaxThreads, "Threads that generate")->default_str("all cores");
@@ -183,6 +183,7 @@ LoadOptions loadOptions(const ModelOptions& options) {
   load.experts = options.experts;
   load.expertMemory = uint64_t(options.expertMegabytes) * 1'000'000;
   load.backend = options.device;
+  load.place = options.place;
   load.target = options.target;
   return load;
 }

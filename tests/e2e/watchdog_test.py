@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -133,6 +134,8 @@ def ask(screen, question):
 
 def in_front(screen):
     frame, composer = screen.find("frame", "Lemma"), screen.find("text", "Question")
+    if frame and not frame.get_state_set().contains(Atspi.StateType.ACTIVE):  # it was there before the manager was
+        subprocess.run(["xdotool", "search", "--onlyvisible", "--pid", str(screen.pid), "windowactivate"], check=False)
     return frame and composer and frame.get_state_set().contains(Atspi.StateType.ACTIVE) and \
         composer.get_state_set().contains(Atspi.StateType.FOCUSED)
 

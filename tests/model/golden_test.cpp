@@ -156,6 +156,7 @@ INSTANTIATE_TEST_SUITE_P(Qwen, GoldenGreedy, testing::Combine(testing::ValuesIn(
 INSTANTIATE_TEST_SUITE_P(DeepSeek, Golden, testing::Combine(testing::ValuesIn(kDeepSeek), kBothBackends), goldenLabel);
 INSTANTIATE_TEST_SUITE_P(DeepSeek, GoldenGreedy, testing::Combine(testing::ValuesIn(kDeepSeek), kBothBackends),
                          goldenLabel);
+
 const GoldenModel kPlaced[] = {
     {"llama31", "model-f32.gguf", ""}, {"qwen3moe", "model-f32.gguf", ""}, {"deepseek_v3", "model-f16.gguf", "_f16w"}};
 INSTANTIATE_TEST_SUITE_P(All, GoldenPlaced, testing::Combine(testing::ValuesIn(kPlaced), testing::Values("cpu")),
