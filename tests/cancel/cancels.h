@@ -123,7 +123,7 @@ class Cancels {
     if (!afterFirst) begin();
     const double start = now();
     while (engine_.step()) {
-      ASSERT_LT(now() - start, 600'000) << "it never ends";
+      ASSERT_LT(now() - start, 60'000) << "it never ends";
     }
     ASSERT_TRUE(person.joinable());
     person.join();
