@@ -229,17 +229,19 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
     if (progress) progress({done, total});
     return {};
   };
-  for (const ModelTensor& t : file.header.tensors) total += t.bytes;
   // Once through the files in order is far quicker than the first answer's faults here and there. Where they do not fit
-  // into memory, the end would push out the beginning.
+  // into memory, the end would push out the beginning. It is the fetching that takes time then, and that is counted.
   const bool fetches = !experts && file.bytes + beside <= availableMemory();
   if (fetches) {
     for (const auto& f : file.files) total += f->bytes().size();
+  } else {
+    for (const ModelTensor& t : file.header.tensors) total += t.bytes;
   }
+  const auto onWeight = [&](uint64_t bytes) { return onBytes(fetches ? 0 : bytes); };
   const auto stepperOf = [&](const ModelGraph& model, const Hparams& h, const Placement& where,
                              bool readsHidden) -> Result<Stepper> {
     auto executor = std::make_unique<Executor>(model, h, devices, where, options.batch);
-    LEMMA_CHECK(executor->prepare(layout, onBytes, draftGraph != nullptr));
+    LEMMA_CHECK(executor->prepare(layout, onWeight, draftGraph != nullptr));
     return Stepper(std::move(executor), KvCache(pages, kPageTokens, info.contextSize), h, options.batch, readsHidden);
   };
   LEMMA_TRY(whole, stepperOf(*graph, hparams, placement, false));
