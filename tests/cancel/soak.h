@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <numeric>
 #include <random>
@@ -16,23 +15,13 @@
 
 #include "engine/model.h"
 #include "tests/speculate/answers.h"
+#include "tests/support/process_meter.h"
 #include "tests/support/temporary_folder.h"
 
 namespace lemma::test {
 
 // What a question may leave behind on average once the first fifth is over.
 constexpr double kBytesOfAQuestion = 1024;
-
-// KiB of the process that belong to no file: what a leak takes, even where it was swapped out.
-inline double ownKib() {
-  std::ifstream status("/proc/self/status");
-  double sum = 0;
-  for (std::string key; status >> key; status.ignore(1000, '\n')) {
-    double kib = 0;
-    if ((key == "RssAnon:" || key == "VmSwap:") && status >> kib) sum += kib;
-  }
-  return sum;
-}
 
 inline size_t entriesOf(const char* folder) {
   return size_t(std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator()));
@@ -63,7 +52,7 @@ class Soak {
         files = entriesOf("/proc/self/fd");
         threads = entriesOf("/proc/self/task");
       }
-      if (i >= count / 5) own.push_back(ownKib());
+      if (i >= count / 5) own.push_back(ownBytes());
     }
     engine_.flushParked();
     EXPECT_EQ(entriesOf("/proc/self/fd"), files);
@@ -78,10 +67,10 @@ class Soak {
       return part[part.size() / 2];
     };
     const auto tenth = ptrdiff_t(own.size() / 10);
-    const double growth = (median({own.end() - tenth, own.end()}) - median({own.begin(), own.begin() + tenth})) * 1024;
+    const double growth = (median({own.end() - tenth, own.end()}) - median({own.begin(), own.begin() + tenth}));
     const double each = growth / (double(own.size()) * 0.9);
     std::printf("%d questions (%d answered, %d cancelled, %d refused): %.1f MiB at the end, %+.0f bytes a question\n",
-                count, finished_, cancelled_, refused_, own.back() / 1024, each);
+                count, finished_, cancelled_, refused_, own.back() / (1 << 20), each);
     EXPECT_LE(each, kBytesOfAQuestion);
   }
 

@@ -1,20 +1,14 @@
 // Every row of the table ends as it says, within a second of processor time and with little memory.
 #include <gtest/gtest.h>
 
-#include <ctime>
 #include <set>
 
 #include "tests/hostile/rows.h"
 #include "tests/support/allocation_meter.h"
+#include "tests/support/process_meter.h"
 
 namespace lemma::test {
 namespace {
-
-double processorSeconds() {
-  timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return double(t.tv_sec) + double(t.tv_nsec) / 1e9;
-}
 
 struct Table {
   const char* name;

@@ -2,8 +2,7 @@
 // over a limit comes out as plain text.
 #include <gtest/gtest.h>
 
-#include <ctime>
-
+#include "tests/support/process_meter.h"
 #include "ui/markdown/stream.h"
 
 namespace lemma::markdown {
@@ -15,12 +14,6 @@ constexpr double kLimit = 5;  // seconds of processor time, since the machine ma
 #else
 constexpr double kLimit = 0.25;
 #endif
-
-double processorSeconds() {
-  timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return double(t.tv_sec) + double(t.tv_nsec) / 1e9;
-}
 
 std::string repeat(std::string_view piece, size_t bytes) {
   std::string out;
@@ -122,20 +115,20 @@ void expectBounded(const std::vector<Block>& blocks, const Case& c) {
 TEST(MarkdownHostile, wholeTextsAreBounded) {
   EXPECT_GE(cases().size(), 40u);
   for (const Case& c : cases()) {
-    const double start = processorSeconds();
+    const double start = test::processorSeconds();
     expectBounded(parse(c.text), c);
-    EXPECT_LT(processorSeconds() - start, kLimit) << c.name;
+    EXPECT_LT(test::processorSeconds() - start, kLimit) << c.name;
   }
 }
 
 TEST(MarkdownHostile, streamsAreBounded) {
   for (const Case& c : cases()) {
-    const double start = processorSeconds();
+    const double start = test::processorSeconds();
     Stream stream;
     for (size_t at = 0; at < c.text.size(); at += 4096) stream.append(std::string_view(c.text).substr(at, 4096));
     stream.finish();
     expectBounded(stream.blocks(), c);
-    EXPECT_LT(processorSeconds() - start, kLimit) << c.name;
+    EXPECT_LT(test::processorSeconds() - start, kLimit) << c.name;
   }
 }
 

@@ -1,12 +1,11 @@
 // What a model takes of the memory: what is refused, and that a real one takes what was computed before.
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "engine/memory/memory_plan.h"
 #include "engine/model.h"
 #include "tests/support/default_model.h"
 #include "tests/support/goldens.h"
+#include "tests/support/process_meter.h"
 
 namespace lemma::test {
 namespace {
@@ -24,16 +23,6 @@ TEST(MemoryPlan, whatDoesNotFitIsRefusedWithWhatIsShort) {
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-double ownBytes() {
-  std::ifstream status("/proc/self/status");
-  double sum = 0;
-  for (std::string key; status >> key; status.ignore(1000, '\n')) {
-    double kib = 0;
-    if ((key == "RssAnon:" || key == "VmSwap:") && status >> kib) sum += kib * 1024;
-  }
-  return sum;
-}
-
 // Every page of the cache filled and the largest pass run: by the kernel's count, the cache and no more than 2 % above
 // what was computed when nothing had been read or written. What fused passes keep to themselves stays untouched.
 TEST(MemoryPlan, aRealModelTakesWhatWasComputed) {

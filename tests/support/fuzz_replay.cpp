@@ -14,7 +14,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -23,6 +22,7 @@
 #include <vector>
 
 #include "tests/support/allocation_meter.h"
+#include "tests/support/process_meter.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
@@ -47,12 +47,6 @@ struct Progress {
   char slowestInput[200];
 };
 
-double processorSeconds() {
-  timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return double(t.tv_sec) + double(t.tv_nsec) / 1e9;
-}
-
 [[noreturn]] void tooMuch(const Progress& at, const char* what) {
   std::fprintf(stderr, "%s: %s\n", at.input, what);
   std::_Exit(1);
@@ -64,9 +58,9 @@ void runOne(Progress& at, const std::string& bytes) {
   const itimerval hang = {{}, {kHangSeconds, 0}};
   setitimer(ITIMER_PROF, &hang, nullptr);
   lemma::test::resetAllocationPeak();
-  const double start = processorSeconds();
+  const double start = lemma::test::processorSeconds();
   LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  const double took = processorSeconds() - start;
+  const double took = lemma::test::processorSeconds() - start;
   at.peak = std::max<uint64_t>(at.peak, lemma::test::allocationPeak());
   if (took > at.slowest) {
     at.slowest = took;
