@@ -14,16 +14,11 @@ import tempfile
 import threading
 from pathlib import Path
 
-for program in ("Xvfb", "openbox", "import"):
-    if not shutil.which(program):
-        print(f"skipped: {program} is not installed")
-        sys.exit(77)
-try:
-    from desktop import Desktop, Screen, wait_for
-    from gi.repository import Gio, GLib
-except (ImportError, ValueError) as error:
-    print(f"skipped: the accessibility bindings are not installed: {error}")
-    sys.exit(77)
+import needs
+
+needs.programs("Xvfb", "openbox", "import")
+from desktop import Desktop, Screen, wait_for  # noqa: E402  (only now is it known that it can be)
+from gi.repository import Gio, GLib  # noqa: E402
 
 PATH, SETTINGS = "/org/freedesktop/portal/desktop", "org.freedesktop.portal.Settings"
 APPEARANCE = "org.freedesktop.appearance"

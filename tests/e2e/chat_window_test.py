@@ -14,28 +14,16 @@ import tempfile
 import time
 from pathlib import Path
 
-MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
+import needs
+from needs import MODEL
 
-
-def skip(reason):
-    print(f"skipped: {reason}")
-    sys.exit(77)
-
-
-data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
-model = data / "lemma/models" / MODEL
-if not model.exists():
-    skip(f"the default model is not at {model}")
-for program in ("Xvfb", "openbox", "xdotool"):
-    if not shutil.which(program):
-        skip(f"{program} is not installed")
-try:
-    from desktop import Desktop, Screen, wait_for
-except (ImportError, ValueError) as error:
-    skip(f"the accessibility bindings are not installed: {error}")
+model = needs.default_model()
+needs.programs("Xvfb", "openbox", "xdotool")
+from desktop import Desktop, Screen, wait_for  # noqa: E402  (only now is it known that it can be)
+from gi.repository import Atspi  # noqa: E402
 
 lemma = Path(sys.argv[1])
-pictures = Path(os.environ["LEMMA_E2E_PICTURES"]) if "LEMMA_E2E_PICTURES" in os.environ else None
+pictures = needs.pictures()
 
 
 class Reader:

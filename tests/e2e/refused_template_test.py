@@ -6,7 +6,6 @@ usage: refused_template_test.py LEMMA        (inside dbus-run-session; exit 77 =
 The model is the default one with another template in the old one's place. By keyboard alone the answer is asked for
 again; what the template refused is kept beside it, and offers the same after the program was started anew.
 """
-import os
 import shutil
 import signal
 import struct
@@ -14,33 +13,21 @@ import sys
 import tempfile
 from pathlib import Path
 
-MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
+import needs
+from needs import MODEL
+
 # One that refused every conversation would be replaced when the model is loaded.
 REFUSES = (b"{% if messages[-1]['content'] == 'Marmalade' %}{{ raise_exception('No marmalade.') }}{% endif %}"
            b"{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
            b"<|im_start|>assistant\n")
 AGAIN = "Answer with the built-in format"
 
+model = needs.default_model()
+needs.programs("Xvfb", "openbox", "xdotool")
+from desktop import Desktop, Screen, wait_for  # noqa: E402  (only now is it known that it can be)
+from gi.repository import Atspi  # noqa: E402
 
-def skip(reason):
-    print(f"skipped: {reason}")
-    sys.exit(77)
-
-
-data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
-model = data / "lemma/models" / MODEL
-if not model.exists():
-    skip(f"the default model is not at {model}")
-for program in ("Xvfb", "openbox", "xdotool"):
-    if not shutil.which(program):
-        skip(f"{program} is not installed")
-try:
-    from desktop import Desktop, Screen, wait_for
-except (ImportError, ValueError) as error:
-    skip(f"the accessibility bindings are not installed: {error}")
-from gi.repository import Atspi
-
-pictures = Path(os.environ["LEMMA_E2E_PICTURES"]) if "LEMMA_E2E_PICTURES" in os.environ else None
+pictures = needs.pictures()
 folder = Path(tempfile.mkdtemp(prefix="lemma-e2e-"))
 
 

@@ -18,33 +18,21 @@ import tempfile
 import time
 from pathlib import Path
 
-MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
+import needs
+from needs import MODEL
+
 STALL_AFTER = 3  # seconds
 SENTENCE = "The engine stood still for too long"
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
 WAIT_ALL = 0x40000000  # threads, too
 
-
-def skip(reason):
-    print(f"skipped: {reason}")
-    sys.exit(77)
-
-
-data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
-model = data / "lemma/models" / MODEL
-if not model.exists():
-    skip(f"the default model is not at {model}")
-for needed in ("Xvfb", "openbox", "xdotool"):
-    if not shutil.which(needed):
-        skip(f"{needed} is not installed")
-try:
-    from desktop import Desktop, Screen, wait_for
-    from gi.repository import Atspi
-except (ImportError, ValueError) as error:
-    skip(f"the accessibility bindings are not installed: {error}")
+model = needs.default_model()
+needs.programs("Xvfb", "openbox", "xdotool")
+from desktop import Desktop, Screen, wait_for  # noqa: E402  (only now is it known that it can be)
+from gi.repository import Atspi  # noqa: E402
 
 lemma = Path(sys.argv[1])
-pictures = Path(os.environ["LEMMA_E2E_PICTURES"]) if "LEMMA_E2E_PICTURES" in os.environ else None
+pictures = needs.pictures()
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 
@@ -66,7 +54,7 @@ class Stopped:
     def __init__(self, tid):
         self.tid = tid
         if libc.ptrace(PTRACE_SEIZE, tid, None, None) != 0:
-            skip(f"this machine lets nobody stop a single thread: {os.strerror(ctypes.get_errno())}")
+            needs.skip(f"this machine lets nobody stop a single thread: {os.strerror(ctypes.get_errno())}")
         for _ in range(1000):
             libc.ptrace(PTRACE_INTERRUPT, tid, None, None)
             os.waitpid(tid, WAIT_ALL)
