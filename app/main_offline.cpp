@@ -198,8 +198,8 @@ const std::map<QString, Scene>& scenes() {
         [](World& world) {
           addThreads(world);
           world.model.fail(ModelPort::State::Held,
-                           QStringLiteral("Lemma ended without warning while it loaded SmolLM2 135M Instruct, so this "
-                                          "time it waits for you to load it."),
+                           QStringLiteral("Lemma ended without warning while it loaded SmolLM2 135M Instruct the last "
+                                          "time, so now it waits for you to load it."),
                            QStringLiteral("/models/SmolLM2-135M-Instruct.Q4_1.gguf"));
         },
         nullptr}},

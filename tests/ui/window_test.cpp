@@ -358,7 +358,8 @@ TEST_F(WindowTest, aModelThatLoadsSaysHowFarItIs) {
 
 TEST_F(WindowTest, aModelThatEndedTheProgramWaitsToBeLoaded) {
   open();
-  const QString sentence = "Lemma ended without warning while it loaded the model, so it waits for you to load it.";
+  const QString sentence =
+      "Lemma ended without warning while it loaded the model the last time, so now it waits for you.";
   model_.fail(ModelPort::State::Held, sentence, {});
   settle();
   EXPECT_TRUE(sees(sentence));
@@ -480,6 +481,24 @@ TEST_F(WindowTest, openingAModelAsksForAFile) {
   EXPECT_EQ(model_.opened(), QList<QUrl>{QUrl("file:///other.gguf")});
   settle();
   EXPECT_TRUE(sees("Model: other"));
+}
+
+TEST_F(WindowTest, aDialogThatWasClosedOpensAgain) {
+  open();
+  for (int times = 0; times < 2; ++times) {
+    key(Qt::Key_F1);
+    QTest::qWait(50);
+    EXPECT_TRUE(sees("Keyboard shortcuts")) << times;
+    key(Qt::Key_Escape);
+    QTest::qWait(50);
+    EXPECT_FALSE(sees("Keyboard shortcuts")) << times;
+    emit history_.salvaged(times + 1, QStringLiteral("/data/lemma.db.damaged-%1").arg(times));
+    QTest::qWait(50);
+    EXPECT_TRUE(sees(QStringLiteral("/data/lemma.db.damaged-%1").arg(times))) << times;
+    key(Qt::Key_Escape);
+    QTest::qWait(50);
+    EXPECT_FALSE(sees("Your conversations were repaired")) << times;
+  }
 }
 
 TEST_F(WindowTest, aRepairIsToldInOneDialog) {

@@ -169,7 +169,7 @@ Window {
         onLoaded: {
             item.link = link;
             item.copyRequested.connect(() => root.vm.chat.copyText(link));
-            item.closed.connect(() => active = false);
+            item.closed.connect(() => linkDialog.active = false);
             item.open();
         }
     }
@@ -186,7 +186,7 @@ Window {
             item.what = Qt.binding(() => what);
             item.keptFile = Qt.binding(() => keptFile);
             item.copyRequested.connect(() => root.vm.chat.copyText(keptFile));
-            item.closed.connect(() => active = false);
+            item.closed.connect(() => salvageDialog.active = false);
             item.open();
         }
     }
@@ -198,7 +198,7 @@ Window {
         source: "ShortcutsDialog.qml"
         onLoaded: {
             item.actions = root.vm.actions;
-            item.closed.connect(() => active = false);
+            item.closed.connect(() => shortcuts.active = false);
             item.open();
         }
     }
