@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <utility>
 #include <vector>
@@ -122,6 +124,40 @@ class EngineWorkerTest : public testing::Test {
     const auto r = load(path);
     ASSERT_TRUE(r) << r.error().what;
   }
+  // A new tiny model, loaded so that `hang` sees every product.
+  LoadOptions watched(Hang& hang) {
+    LoadOptions options;
+    options.path = folder / "model.gguf";
+    options.observer = &hang;
+    options.threads = 1;
+    EXPECT_TRUE(writeTinyModel(options.path, {.context = 4096}));
+    return options;
+  }
+  // Until another engine has taken over: one that hangs answers nothing.
+  static bool waitForAnotherEngine(EngineWorker& of) {
+    for (int i = 0; i < 600; ++i) {
+      auto answered = std::make_shared<std::promise<void>>();
+      of.countTokens(endless(), [answered](const Result<int>&) { answered->set_value(); });
+      if (answered->get_future().wait_for(100ms) == std::future_status::ready) return true;
+    }
+    return false;
+  }
+  // Until only the idle thread of `worker` is there: an engine that was left behind ends by itself, and what it uses
+  // must live so long.
+  static bool waitForEnginesLeftBehind() {
+    const auto engines = [] {
+      int count = 0;
+      for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+        std::ifstream file(task.path() / "comm");
+        std::string name;
+        std::getline(file, name);
+        count += name == "lemma-engine";
+      }
+      return count;
+    };
+    for (int i = 0; i < 6000 && engines() > 1; ++i) std::this_thread::sleep_for(10ms);
+    return engines() == 1;
+  }
   static ChatRequest endless() {
     ChatRequest r;
     r.turns = {{"user", "Hello"}};
@@ -226,16 +262,11 @@ TEST_F(EngineWorkerTest, itEndsInMidAnswerAndTheSinkHearsOfIt) {
 
 // Nothing goes on for the limit: what was written stays, the request ends with a sentence, the next one is answered.
 TEST_F(EngineWorkerTest, anEngineThatHangsIsGivenUpAndTheNextQuestionIsAnswered) {
-  const std::string path = folder / "model.gguf";
-  ASSERT_TRUE(writeTinyModel(path, {.context = 4096}));
   Hang hang;
+  const LoadOptions options = watched(hang);
   Heard first, queued, next, after;
   {
     EngineWorker own({.stallAfter = 1s, .grace = 100ms});
-    LoadOptions options;
-    options.path = path;
-    options.observer = &hang;
-    options.threads = 1;
     ASSERT_TRUE(load(own, options));
     own.start(endless(), first.sink());
     ASSERT_TRUE(first.waitForWords());
@@ -263,25 +294,20 @@ TEST_F(EngineWorkerTest, anEngineThatHangsIsGivenUpAndTheNextQuestionIsAnswered)
     EXPECT_EQ(after.waitForEnd(), StopReason::length);
     EXPECT_EQ(first.text(), before);
   }
-  std::this_thread::sleep_for(200ms);  // the stuck engine still uses `hang` on its way out
+  EXPECT_TRUE(waitForEnginesLeftBehind()) << "it still uses `hang`";
 }
 
 // The stuck one comes back when it is cancelled, so its memory is free before the model is loaded again.
 TEST_F(EngineWorkerTest, anEngineThatComesBackInTimeKeepsNothing) {
-  const std::string path = folder / "model.gguf";
-  ASSERT_TRUE(writeTinyModel(path, {.context = 4096}));
   Hang hang;
+  const LoadOptions options = watched(hang);
   Heard first, next;
   EngineWorker own({.stallAfter = 1s, .grace = 60s});
-  LoadOptions options;
-  options.path = path;
-  options.observer = &hang;
-  options.threads = 1;
   ASSERT_TRUE(load(own, options));
   hang.holdNext();
   own.start(endless(), first.sink());
   ASSERT_TRUE(hang.waitUntilHeld());
-  std::this_thread::sleep_for(2s);
+  ASSERT_TRUE(waitForAnotherEngine(own));
   EXPECT_TRUE(first.error().empty()) << "told only when it is known what became of the engine";
   hang.letGo();
   EXPECT_FALSE(first.waitForEnd());
@@ -296,49 +322,39 @@ TEST_F(EngineWorkerTest, anEngineThatComesBackInTimeKeepsNothing) {
 
 // The model is loaded again by the question that follows, which can be told to stop meanwhile.
 TEST_F(EngineWorkerTest, whatFollowsAStallCanBeCancelledOrFail) {
-  const std::string path = folder / "model.gguf";
-  ASSERT_TRUE(writeTinyModel(path, {.context = 4096}));
   Hang hang;
+  const LoadOptions options = watched(hang);
   Heard first, cancelled, failed;
   EngineWorker own({.stallAfter = 1s, .grace = 60s});
-  LoadOptions options;
-  options.path = path;
-  options.observer = &hang;
-  options.threads = 1;
   ASSERT_TRUE(load(own, options));
   hang.holdNext();
   own.start(endless(), first.sink());
   ASSERT_TRUE(hang.waitUntilHeld());
-  std::this_thread::sleep_for(1500ms);
+  ASSERT_TRUE(waitForAnotherEngine(own));
   const auto ticket = own.start(endless(), cancelled.sink());
   own.cancel(ticket);
   hang.letGo();
   EXPECT_EQ(cancelled.waitForEnd(), StopReason::cancelled) << cancelled.error();
-  ASSERT_EQ(std::remove(path.c_str()), 0);
+  ASSERT_EQ(std::remove(options.path.c_str()), 0);
   hang.holdNext();
   own.start(endless(), failed.sink());
   EXPECT_FALSE(failed.waitForEnd());
-  EXPECT_NE(failed.error().find(path), std::string::npos) << failed.error();
+  EXPECT_NE(failed.error().find(options.path), std::string::npos) << failed.error();
 }
 
 TEST_F(EngineWorkerTest, aWorkerEndsBesideAnEngineThatHangs) {
-  const std::string path = folder / "model.gguf";
-  ASSERT_TRUE(writeTinyModel(path, {.context = 4096}));
   Hang hang;
+  const LoadOptions options = watched(hang);
   Heard heard;
   {
     EngineWorker own({.stallAfter = 500ms, .grace = 100ms});
-    LoadOptions options;
-    options.path = path;
-    options.observer = &hang;
-    options.threads = 1;
     ASSERT_TRUE(load(own, options));
     hang.holdNext();
     own.start(endless(), heard.sink());
     ASSERT_TRUE(hang.waitUntilHeld());
   }
   hang.letGo();
-  std::this_thread::sleep_for(200ms);  // the stuck engine still uses `hang` on its way out
+  EXPECT_TRUE(waitForEnginesLeftBehind()) << "it still uses `hang`";
 }
 
 TEST(StallClock, onlyTimeInWhichItLookedCounts) {
