@@ -4,6 +4,7 @@
 #include <QTimer>
 #include <chrono>
 #include <cstdio>
+#include <utility>
 
 #include "app/app_services.h"
 #include "app/core/chat_request.h"
@@ -15,6 +16,8 @@
 #include "ui/window/main_window.h"
 
 namespace {
+
+constexpr std::chrono::seconds kLongestWaitForFrame{2};
 
 int say(const QString& sentence, int code) {
   std::fprintf(stderr, "%s\n", qUtf8Printable(sentence));
@@ -88,6 +91,20 @@ int main(int argc, char** argv) {
   ui::SystemAppearance appearance;
   ui::MainWindow window({services.chat(), services.history(), services.model(), &appearance});
   QObject::connect(&instance, &app::SingleInstance::raiseRequested, &window, &ui::MainWindow::raise);
+  // The model loads behind the first frame: the window is there to type into while it comes. A window that begins
+  // minimised, or that nobody paints, has no frame, and is not waited for long.
+  bool loadBegun = false;
+  const auto loadModel = [&] {
+    if (std::exchange(loadBegun, true)) return;
+    if (const QStringList files = parser.positionalArguments(); !files.isEmpty()) {
+      services.model()->open(QUrl::fromLocalFile(files.first()));
+    } else {
+      services.model()->start();
+    }
+  };
+  QTimer late;
+  late.setSingleShot(true);
+  QObject::connect(&late, &QTimer::timeout, &window, loadModel);
   QObject::connect(&window, &ui::MainWindow::firstFrameShown, &window, [&] {
     const auto ms =
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began).count();
@@ -96,15 +113,11 @@ int main(int argc, char** argv) {
       std::printf("first frame after %lld ms\n", static_cast<long long>(ms));
       QTimer::singleShot(0, &qt, &QCoreApplication::quit);
     }
-    // The model loads behind the first frame: the window is there to type into while it comes.
-    if (const QStringList files = parser.positionalArguments(); !files.isEmpty()) {
-      services.model()->open(QUrl::fromLocalFile(files.first()));
-    } else {
-      services.model()->start();
-    }
+    loadModel();
   });
   if (!window.open())
     return say(QCoreApplication::translate("main", "The window could not be made; the log says why."), 1);
+  late.start(kLongestWaitForFrame);
   const int code = QGuiApplication::exec();
   app::logInfo("lemma ends");
   return code;

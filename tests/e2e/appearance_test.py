@@ -16,7 +16,7 @@ from pathlib import Path
 
 import needs
 
-needs.programs("Xvfb", "openbox", "import")
+needs.programs("Xvfb", "openbox", "xdotool", "import")
 from desktop import Desktop, Screen, wait_for  # noqa: E402  (only now is it known that it can be)
 from gi.repository import Gio, GLib  # noqa: E402
 

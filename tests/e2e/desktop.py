@@ -30,6 +30,9 @@ class Desktop:
             raise RuntimeError("Xvfb did not start")
         os.environ["DISPLAY"] = f":{number}"
         self.manager = subprocess.Popen(["openbox"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # It answers once it manages: a window that comes before it may be left without a picture or the keyboard.
+        wait_for("the window manager", lambda: subprocess.run(
+            ["xdotool", "get_num_desktops"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0, 60)
         runtime = folder / "runtime"
         runtime.mkdir(mode=0o700)
         self.environment = {
