@@ -173,7 +173,7 @@ class CpuBackend final : public Backend {
 
   Support supports(const Op& op) const override {
     if (!checkOp(op)) return Support::no;
-    const auto fast = [&](Type type) { return cpu::formatOf(*target_.kernels, type) != nullptr; };
+    const auto fast = [&](Type type) { return cpu::formatOf(*target_.kernels, type, 0) != nullptr; };
     bool all = true;
     if (op.kind == OpKind::matMul) all = fast(op.in[1].type);
     if (op.kind == OpKind::moeFfn) {

@@ -45,6 +45,7 @@ CpuFeatures cpuFeatures() {
   f.avx512 =
       f.avx2 && zmm && bit(seven.b, 16) && bit(seven.b, 17) && bit(seven.b, 30) && bit(seven.b, 31);  // F DQ BW VL
   f.vnni = f.avx512 && bit(seven.c, 11);
+  f.bf16 = f.vnni && bit(cpuid(7, 1).a, 5);
   return f;
 }
 

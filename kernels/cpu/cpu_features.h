@@ -12,6 +12,7 @@ struct CpuFeatures {
   bool avxvnni = false;  // AVX-VNNI, with all of avx2
   bool avx512 = false;   // F, BW, VL and DQ
   bool vnni = false;     // AVX512_VNNI
+  bool bf16 = false;     // AVX512_BF16, with all of vnni
 };
 
 CpuFeatures cpuFeatures();

@@ -254,12 +254,16 @@ void ExpertInputPhase::run(const Run& run, int chunk, Worker& worker) const {
   for (int r = chunk * 8; r < end; ++r) {
     const int32_t* const pairs = l.pairOf + int64_t(r) * e.topK;
     std::byte* const first = l.in + pairs[0] * stride;
+    int64_t used = stride;
     if (e.inBytes()) {
       e.kernels->quantize(e.x.row(r), 0, e.inLayout.blocks, e.inLayout, first);
+    } else if (e.bfloats(run, e.gate.front())) {
+      e.kernels->toBfloats(e.x.row(r), e.x.width, first);
+      used = roundUp(e.x.width, 32) * 2;
     } else {
       std::memcpy(first, e.x.row(r), size_t(stride));
     }
-    for (int i = 1; i < e.topK; ++i) std::memcpy(l.in + pairs[i] * stride, first, size_t(stride));
+    for (int i = 1; i < e.topK; ++i) std::memcpy(l.in + pairs[i] * stride, first, size_t(used));
   }
 }
 
@@ -320,6 +324,8 @@ void ExpertGatePhase::run(const Run& run, int chunk, Worker& worker) const {
     std::byte* const to = l.hidden + (first + i) * e.hiddenStride();
     if (e.hiddenBytes()) {
       e.kernels->quantize(h, int32_t(n0 / 32), int32_t(n / 32), e.hiddenLayout, to);
+    } else if (e.bfloats(run, e.down.front())) {
+      e.kernels->toBfloats(h, n, to + n0 * 2);
     } else {
       std::memcpy(to + n0 * 4, h, size_t(n) * 4);
     }

@@ -48,10 +48,14 @@ struct ExpertLayer {
   // Adds the expert's bias of that set to outputs from n0 on.
   void addBias(size_t set, int32_t expert, int64_t n0, int64_t n, float* row) const;
   int64_t hidden() const { return gate.front().n; }
-  bool inBytes() const { return gate.front().format->bytes; }
-  bool hiddenBytes() const { return down.front().format->bytes; }
+  bool inBytes() const { return gate.front().format->acts == Acts::bytes; }
+  bool hiddenBytes() const { return down.front().format->acts == Acts::bytes; }
   int64_t inStride() const { return inBytes() ? inLayout.stride : gate.front().k * 4; }
   int64_t hiddenStride() const { return hiddenBytes() ? hiddenLayout.stride : hidden() * 4; }
+  // Floats that many rows take in BF16 lie where the floats would, a row in the first half of its place.
+  bool bfloats(const Run& run, const Matrix& m) const {
+    return m.format->acts == Acts::bfloats && rows(run) > kFewRows;
+  }
   int64_t sharedBytes() const;
 
   struct Lists {

@@ -15,13 +15,17 @@ constexpr int kFewRows = 8;        // up to here a matMul is a mat-vec; more row
 constexpr int64_t kMatVecScratch = 14 << 10;  // bytes that a mat-vec works in
 constexpr int kSegment = 2048;                // values along k of one weight panel (a multiple of 512)
 
-// Activations in 8 bits, one row: per block of 32 values a float scale (largest / 127) and bytes.
+// What a product takes of its activations.
+enum class Acts : uint8_t { floats, bytes, bfloats };
+
+// Activations in BF16, one row: roundUp(k, 32) values rounded to the nearest, zero behind k. In 8 bits: per block of 32 values a float scale (largest / 127) and bytes.
 //   q     roundUp(nb, 16) blocks; groups of four blocks store their first halves, then their second halves
 //         (the 128-bit lanes that nibble formats unpack to; see blockOffset)
 //   scale [nbPad] float; sum [nbPad] float = scale * sum of bytes; start [nbPad] int32 = -128 * sum of bytes
 //   halfSum, halfStart [2][nbPad]: the same over the first and the second 16 bytes of a block
 // Padding is zero.
 struct ActLayout {
+  Acts acts = Acts::bytes;
   int64_t k = 0;
   int32_t blocks = 0, padded = 0;                  // k / 32, and that rounded up to 16
   int64_t scale = 0, sum = 0, start = 0;           // byte offsets in a row
@@ -78,7 +82,8 @@ struct GemmArgs {
 // How one weight format is multiplied. Formats without an entry are decoded to float rows first.
 struct FormatKernels {
   uint32_t type = 0;           // lemma::Type
-  bool bytes = false;          // takes 8-bit activations
+  Acts acts = Acts::floats;    // what it takes; of up to kFewRows rows floats instead of bfloats
+  int64_t leastK = 0;          // of smaller matrices the next entry of the type is meant
   int panelBytesPerBlock = 0;  // of 32 values along k
   void (*matVec)(const MatVecArgs&) = nullptr;
   void (*unpack)(const PanelArgs&) = nullptr;
@@ -128,6 +133,7 @@ struct KernelTable {
                    std::byte* row) = nullptr;
   void (*rope)(float* x, const float* cosine, const float* sine, int half, bool interleaved) = nullptr;
   void (*toHalf)(const float* in, int64_t n, std::byte* out) = nullptr;
+  void (*toBfloats)(const float* in, int64_t n, std::byte* out) = nullptr;  // zero up to a multiple of 32
   void (*glu[4])(const float* gate, const float* up, int64_t n, float* out) = {};  // by lemma::Gate
   void (*add)(const float* a, const float* b, int64_t n, float* out) = nullptr;
   void (*attentionFew)(const AttentionArgs&) = nullptr;  // rows == 1, one part of the cache

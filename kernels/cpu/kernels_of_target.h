@@ -36,7 +36,7 @@ namespace lemma::cpu::LEMMA_CPU_TARGET {
 template <class B, bool kInFile>
 constexpr FormatKernels unitFormat(Type type) {
   return {.type = uint32_t(type),
-          .bytes = true,
+          .acts = Acts::bytes,
           .panelBytesPerBlock = int(PanelOf<B>::kBytes),
           .matVec = matVecUnits<B, kInFile>,
           .unpack = unpackUnits<B>,
@@ -46,7 +46,7 @@ constexpr FormatKernels unitFormat(Type type) {
 template <class V>
 constexpr FormatKernels valueFormat(Type type) {
   return {.type = uint32_t(type),
-          .bytes = false,
+          .acts = Acts::floats,
           .panelBytesPerBlock = 32 * 4 * kPanel,
           .matVec = matVecValues<V>,
           .unpack = unpackValues<V>,

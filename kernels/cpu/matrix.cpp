@@ -13,9 +13,9 @@ BlockFactors factorsOf(const Matrix& m, int64_t row) {
 
 }  // namespace
 
-const FormatKernels* formatOf(const KernelTable& kernels, Type type) {
+const FormatKernels* formatOf(const KernelTable& kernels, Type type, int64_t k) {
   for (int i = 0; i < kernels.formatCount; ++i) {
-    if (kernels.formats[i].type == uint32_t(type)) return &kernels.formats[i];
+    if (kernels.formats[i].type == uint32_t(type) && k >= kernels.formats[i].leastK) return &kernels.formats[i];
   }
   return nullptr;
 }
@@ -26,7 +26,7 @@ const FormatKernels* kernelsFor(const KernelTable& kernels, const TensorView& we
   if (weight.nb[0] != typeInfo(weight.type)->blockBytes) return nullptr;
   const bool factors =
       weight.type == Type::F8_E4M3 && weight.scales.type == Type::F32 && weight.scales.in % kPanel == 0;
-  return weight.scales.empty() || factors ? formatOf(kernels, weight.type) : nullptr;
+  return weight.scales.empty() || factors ? formatOf(kernels, weight.type, weight.ne[0]) : nullptr;
 }
 
 Matrix matrixOf(const TensorView& view, const KernelTable& kernels, bool asFloats) {
@@ -36,8 +36,9 @@ Matrix matrixOf(const TensorView& view, const KernelTable& kernels, bool asFloat
            .n = view.ne[1],
            .format = kernelsFor(kernels, view),
            .view = view};
-  if (!m.format || (asFloats && m.format->bytes)) {
-    m.format = formatOf(kernels, Type::F32);
+  if (asFloats && m.format && m.format->acts == Acts::bfloats) m.format = formatOf(kernels, view.type, 0);
+  if (!m.format || (asFloats && m.format->acts != Acts::floats)) {
+    m.format = formatOf(kernels, Type::F32, view.ne[0]);
     m.decode = true;
   }
   return m;

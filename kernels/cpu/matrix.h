@@ -22,12 +22,13 @@ struct Matrix {
   TensorView view;
 };
 
-const FormatKernels* formatOf(const KernelTable& kernels, Type type);  // null = the format has no kernels
+// For matrices of k inputs; null = the format has no kernels.
+const FormatKernels* formatOf(const KernelTable& kernels, Type type, int64_t k);
 
 // Null too where rows are decoded first for another reason.
 const FormatKernels* kernelsFor(const KernelTable& kernels, const TensorView& weight);
 
-// `view` is {k, n}; asFloats: decoded to floats although its format has kernels for 8-bit activations.
+// `view` is {k, n}; asFloats: multiplied with floats although its format has kernels for other activations.
 Matrix matrixOf(const TensorView& view, const KernelTable& kernels, bool asFloats = false);
 
 int64_t panelBytes(const Matrix& m);

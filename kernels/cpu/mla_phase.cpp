@@ -51,7 +51,7 @@ FewScratch fewScratch(std::byte* memory, int64_t k, int64_t n, const ActLayout& 
 template <class RowOf>
 void multiplyRows(const KernelTable& kernels, const Matrix& m, const ActLayout& layout, int rows, const FewScratch& s,
                   const RowOf& rowOf) {
-  const bool bytes = m.format->bytes;
+  const bool bytes = m.format->acts == Acts::bytes;
   const int64_t stride = bytes ? layout.stride : padded(m.k) * 4;
   for (int r = 0; r < rows; ++r) {
     std::byte* const acts = s.acts + r * stride;

@@ -52,13 +52,13 @@ struct Rows {  // F32 activations
   float* row(int64_t i) const { return data + i * stride; }
 };
 
-struct RowSource {  // of 8-bit activations in the program's scratch
+struct RowSource {  // of 8-bit or BF16 activations in the program's scratch
   ActLayout layout;
   int64_t offset = 0;
   std::byte* row(const Run& run, int64_t i) const { return run.shared + offset + i * layout.stride; }
 };
 
-ActLayout actLayout(int64_t k);
+ActLayout actLayout(int64_t k, Acts acts = Acts::bytes);
 
 struct RopeTable {
   const float* frequency = nullptr;
@@ -160,10 +160,10 @@ struct Input {
   float eps = 0;
   const AttentionPhase* merge = nullptr;  // parts of attention instead of rows
   bool ready = false;                     // 8-bit rows were written by the phase before
-  RowSource bytes;                        // 8-bit rows (many rows, or ready)
+  RowSource bytes;                        // 8-bit rows (many rows, or ready), or BF16 rows (many)
 };
 
-// Quantises rows (after a norm where there is one) for products of many rows.
+// Rounds rows to 8 bits (after a norm where there is one) or to BF16 for products of many rows.
 struct QuantizePhase final : Phase {
   const KernelTable* kernels = nullptr;
   const Input* input = nullptr;
@@ -203,7 +203,7 @@ struct ProductPhase final : Phase {
   Cut cut(const Run& run) const;
   size_t cutProducts() const { return gated ? 1 : products.size(); }
   Piece piece(const Run& run, int chunk) const;
-  bool bytes() const { return products.front().weight.format->bytes; }
+  Acts acts() const { return products.front().weight.format->acts; }
   void prepare(const Run& run, Worker& worker) const;
   void few(const Run& run, const Piece& piece, Worker& worker) const;
   void many(const Run& run, const Piece& piece, Worker& worker) const;

@@ -29,7 +29,11 @@ void QuantizePhase::run(const Run& run, int chunk, Worker& worker) const {
       kernels->rmsNorm(row, input->norm, input->eps, k, normed);
       row = normed;
     }
-    kernels->quantize(row, 0, int32_t(k / 32), input->bytes.layout, input->bytes.row(run, r));
+    if (input->bytes.layout.acts == Acts::bfloats) {
+      kernels->toBfloats(row, k, input->bytes.row(run, r));
+    } else {
+      kernels->quantize(row, 0, int32_t(k / 32), input->bytes.layout, input->bytes.row(run, r));
+    }
   }
 }
 
@@ -137,7 +141,7 @@ void ProductPhase::run(const Run& run, int chunk, Worker& worker) const {
 void ProductPhase::prepare(const Run& run, Worker& worker) const {
   if (worker.prepared == index) return;
   worker.prepared = index;
-  if (!bytes() || input.ready) return;
+  if (acts() != Acts::bytes || input.ready) return;
   const Scratch s = scratch(worker);
   const ActLayout& layout = input.bytes.layout;
   for (int r = 0; r < run.rows(wanted); ++r) {
@@ -159,15 +163,15 @@ void ProductPhase::prepare(const Run& run, Worker& worker) const {
 void ProductPhase::few(const Run& run, const Piece& p, Worker& worker) const {
   prepare(run, worker);
   const Scratch s = scratch(worker);
-  const std::byte* acts = reinterpret_cast<const std::byte*>(input.rows.data);
+  const std::byte* rows = reinterpret_cast<const std::byte*>(input.rows.data);
   int64_t stride = input.rows.stride * 4;
-  if (bytes()) {
-    acts = input.ready ? input.bytes.row(run, 0) : s.acts;
+  if (acts() == Acts::bytes) {
+    rows = input.ready ? input.bytes.row(run, 0) : s.acts;
     stride = input.bytes.layout.stride;
   }
   for (int i = 0; i < (gated ? 2 : 1); ++i) {
     multiplyFew(products[size_t(p.product + i)].weight, p.n0, p.n,
-                {.acts = acts,
+                {.acts = rows,
                  .layout = &input.bytes.layout,
                  .actStride = stride,
                  .tokens = p.rows,
@@ -183,13 +187,14 @@ void ProductPhase::many(const Run& run, const Piece& p, Worker& worker) const {
   const Scratch s = scratch(worker);
   const int parts = gated ? 2 : 1;
   const auto multiply = [&](int i, int64_t k0, int64_t segment, int row, int rows, float* out) {
-    const int64_t stride = bytes() ? input.bytes.layout.stride : input.rows.stride * 4;
-    const std::byte* const acts =
-        bytes() ? input.bytes.row(run, 0) : reinterpret_cast<const std::byte*>(input.rows.data);
+    const bool rounded = acts() != Acts::floats;
+    const int64_t stride = rounded ? input.bytes.layout.stride : input.rows.stride * 4;
+    const std::byte* const first =
+        rounded ? input.bytes.row(run, 0) : reinterpret_cast<const std::byte*>(input.rows.data);
     products[size_t(p.product + i)].weight.format->gemm({.panel = s.panel[i],
                                                          .k0 = k0,
                                                          .k = segment,
-                                                         .acts = acts + (p.row0 + row) * stride,
+                                                         .acts = first + (p.row0 + row) * stride,
                                                          .layout = &input.bytes.layout,
                                                          .actStride = stride,
                                                          .rows = rows,

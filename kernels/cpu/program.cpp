@@ -133,10 +133,11 @@ class ProgramBuilder {
     return false;
   }
 
-  bool takesBytes(const Op& op) const {
-    const FormatKernels* f = kernelsFor(kernels_, op.in[1]);
-    return f && f->bytes;
+  Acts actsOf(const TensorView& weight) const {
+    const FormatKernels* f = kernelsFor(kernels_, weight);
+    return f ? f->acts : Acts::floats;
   }
+  bool takesBytes(const Op& op) const { return actsOf(op.in[1]) == Acts::bytes; }
 
   // matMuls from `first` on that share input and kind of activation and do not disturb each other.
   size_t productsEnd(size_t first) const {
@@ -144,7 +145,7 @@ class ProgramBuilder {
     for (; end < ops_.size() && end - first < 4; ++end) {
       const Op& op = ops_[end];
       if (op.kind != OpKind::matMul || !same(op.in[0], ops_[first].in[0]) ||
-          op.p.wantedRows != ops_[first].p.wantedRows || takesBytes(op) != takesBytes(ops_[first])) {
+          op.p.wantedRows != ops_[first].p.wantedRows || actsOf(op.in[1]) != actsOf(ops_[first].in[1])) {
         break;
       }
       bool clash = rangeOf(op.out[0]).overlaps(rangeOf(op.in[0]));
@@ -209,12 +210,12 @@ class ProgramBuilder {
     return ref;
   }
 
-  // ---- 8-bit rows. Two places take turns: a phase that reads one may fill the other.
-  const RowSource* source(int64_t k, int place) {
+  // ---- rounded rows. Two places take turns: a phase that reads one may fill the other.
+  const RowSource* source(int64_t k, int place, Acts acts = Acts::bytes) {
     for (const auto& s : program_->sources) {
-      if (s->layout.k == k && s->offset == place) return s.get();
+      if (s->layout.k == k && s->layout.acts == acts && s->offset == place) return s.get();
     }
-    program_->sources.push_back(std::make_unique<RowSource>(RowSource{actLayout(k), place}));
+    program_->sources.push_back(std::make_unique<RowSource>(RowSource{actLayout(k, acts), place}));
     return program_->sources.back().get();
   }
 
@@ -349,16 +350,17 @@ class ProgramBuilder {
     Input input{.rows = rowsOf(ops_[norm].in[0]), .eps = ops_[norm].p.eps};
     if (norm != first) input.norm = floats(ops_[norm].in[1]);
     input.bytes = {.layout = actLayout(op.in[1].ne[0])};
-    const bool bytes = takesBytes(op);
+    const Acts acts = actsOf(op.in[1]);
     const RowSource* from = nullptr;
-    bool quantised = false;
-    if (bytes) {
+    bool quantised = acts == Acts::floats;
+    if (acts == Acts::bfloats) from = source(op.in[1].ne[0], 0, acts);
+    if (acts == Acts::bytes) {
       from = ready_ ? ready_ : source(op.in[1].ne[0], 0);
       quantised = merged_ || ready_;
       input.merge = merged_;
       input.ready = ready_ != nullptr;
     }
-    if (bytes && !quantised && program_->bucket.rows > kFewRows) {
+    if (!quantised && program_->bucket.rows > kFewRows) {
       auto& quantize = addPhase<QuantizePhase>();
       quantize.kernels = &kernels_;
       quantize.wanted = op.p.wantedRows;
@@ -486,12 +488,8 @@ class ProgramBuilder {
     l.out = rowsOf(op.out[0]);
     l.wanted = op.p.wantedRows;
     l.maxRows = std::max(program_->bucket.rows, program_->bucket.wanted);
-    // Gate and up read the same rows, so both take 8 bits or neither.
-    const auto takesBytes = [&](const ExpertSet& set) {
-      const FormatKernels* f = kernelsFor(kernels_, set.experts.front());
-      return f && f->bytes;
-    };
-    const bool mixed = takesBytes(*op.experts[0]) != takesBytes(*op.experts[1]);
+    // Gate and up read the same rows, so both take them rounded alike or neither.
+    const bool mixed = actsOf(op.experts[0]->experts.front()) != actsOf(op.experts[1]->experts.front());
     for (const TensorView& e : op.experts[0]->experts) l.gate.push_back(matrixOf(e, kernels_, mixed));
     for (const TensorView& e : op.experts[1]->experts) l.up.push_back(matrixOf(e, kernels_, mixed));
     for (const TensorView& e : op.experts[2]->experts) l.down.push_back(matrixOf(e, kernels_));

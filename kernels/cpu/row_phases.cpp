@@ -42,8 +42,13 @@ void gate(const KernelTable& kernels, const RowOp& op, int row) {
 
 }  // namespace
 
-ActLayout actLayout(int64_t k) {
-  ActLayout l{.k = k, .blocks = int32_t(k / 32)};
+ActLayout actLayout(int64_t k, Acts acts) {
+  ActLayout l{.acts = acts, .k = k, .blocks = int32_t(k / 32)};
+  if (acts == Acts::bfloats) {
+    l.stride = roundUp(k, 32) * 2;
+    if (l.stride % 1024 == 0) l.stride += 64;
+    return l;
+  }
   l.padded = (l.blocks + 15) / 16 * 16;
   l.scale = int64_t(l.padded) * 32;
   l.sum = l.scale + int64_t(l.padded) * 4;

@@ -1,7 +1,10 @@
 #include "kernels/cpu/targets.h"
 
-#include <array>
+#include <algorithm>
+#include <vector>
 
+#include "kernels/api/type.h"
+#include "kernels/cpu/bfloat_kernels.h"
 #include "kernels/cpu/cpu_features.h"
 
 namespace lemma::cpu {
@@ -22,34 +25,64 @@ extern const KernelTable kKernels;
 namespace vnni {
 extern const KernelTable kKernels;
 }
+namespace bf16 {
+extern const BfloatKernels kKernels;
+}
 
 namespace {
 
-constexpr Target kBuilt[] = {{"sse4", &sse4::kKernels},
-                             {"avx2", &avx2::kKernels},
-                             {"avxvnni", &avxvnni::kKernels},
-                             {"avx512", &avx512::kKernels},
-                             {"vnni", &vnni::kKernels}};
+// Of smaller matrices a prompt takes no time worth rounding for.
+constexpr int64_t kLeastBfloatInputs = 512;
+
+// The table of `vnni` with BF16 matrices ahead of the others.
+struct Bfloat {
+  std::vector<FormatKernels> formats;
+  KernelTable table = vnni::kKernels;
+  Bfloat() {
+    const std::span<const FormatKernels> all(table.formats, size_t(table.formatCount));
+    FormatKernels many = *std::ranges::find(all, uint32_t(Type::BF16), &FormatKernels::type);
+    many.acts = Acts::bfloats;
+    many.leastK = kLeastBfloatInputs;
+    many.panelBytesPerBlock = bf16::kKernels.panelBytesPerBlock;
+    many.unpack = bf16::kKernels.unpack;
+    many.gemm = bf16::kKernels.gemm;
+    formats.push_back(many);
+    formats.insert(formats.end(), all.begin(), all.end());
+    table.name = "bf16";
+    table.formats = formats.data();
+    table.formatCount = int(formats.size());
+    table.toBfloats = bf16::kKernels.toBfloats;
+  }
+};
+
+const KernelTable& bfloatTable() {
+  static const Bfloat bfloat;
+  return bfloat.table;
+}
 
 struct Runnable {
-  std::array<Target, std::size(kBuilt)> targets;
-  size_t count = 0;
+  std::vector<Target> targets;
   Runnable() {
     const CpuFeatures f = cpuFeatures();
-    const bool has[] = {f.sse4, f.avx2, f.avxvnni, f.avx512, f.vnni};
-    for (size_t i = 0; i < std::size(kBuilt); ++i) {
-      if (has[i]) targets[count++] = kBuilt[i];
+    const bool has[] = {f.sse4, f.avx2, f.avxvnni, f.avx512, f.vnni, f.bf16};
+    for (size_t i = 0; i < std::size(has); ++i) {
+      if (has[i]) targets.push_back(builtTargets()[i]);
     }
   }
 };
 
 }  // namespace
 
-std::span<const Target> builtTargets() { return kBuilt; }
+std::span<const Target> builtTargets() {
+  static const Target built[] = {{"sse4", &sse4::kKernels},       {"avx2", &avx2::kKernels},
+                                 {"avxvnni", &avxvnni::kKernels}, {"avx512", &avx512::kKernels},
+                                 {"vnni", &vnni::kKernels},       {"bf16", &bfloatTable()}};
+  return built;
+}
 
 std::span<const Target> runnableTargets() {
   static const Runnable runnable;
-  return {runnable.targets.data(), runnable.count};
+  return runnable.targets;
 }
 #else
 std::span<const Target> builtTargets() { return {}; }

@@ -17,6 +17,7 @@ inline constexpr double kFloat = 1e-5;       // float32 arithmetic in another or
 inline constexpr double kSixteenBit = 1e-3;  // may round to 16 bits: attention over a cache of F16
 inline constexpr double kEightBit = 1.5e-2;  // may round activations (or q) to 8 bits
 inline constexpr double kRounding = 1e-3;    // encodes to 8 bits: a tie may fall the other way
+inline constexpr double kBfloat = 4e-3;      // rounds activations to BF16: 8 bits of precision
 
 struct CaseTensor {
   TensorView shape;              // without a buffer; rows may be apart (nb[1]), or ne[0] and ne[1] turned
@@ -39,6 +40,7 @@ struct OpCase {
   std::array<int, 3> biases{-1, -1, -1};   // {out, experts} of them
   std::vector<int> results;                // tensors to compare after the run
   double tolerance = kFloat;
+  bool bfloats = false;  // a large BF16 matrix and many rows: kBfloat on the target that rounds these
   int rows = 0;
   std::vector<int32_t> tokens, pos, seqOfRow, pageTable, wantedRows;
   int32_t pageTableStride = 0;
