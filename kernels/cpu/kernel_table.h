@@ -18,7 +18,8 @@ constexpr int kSegment = 2048;                // values along k of one weight pa
 // What a product takes of its activations.
 enum class Acts : uint8_t { floats, bytes, bfloats };
 
-// Activations in BF16, one row: roundUp(k, 32) values rounded to the nearest, zero behind k. In 8 bits: per block of 32 values a float scale (largest / 127) and bytes.
+// Activations in BF16, one row: roundUp(k, 32) values rounded to the nearest, zero behind k. In 8 bits: per block of 32
+// values a float scale (largest / 127) and bytes.
 //   q     roundUp(nb, 16) blocks; groups of four blocks store their first halves, then their second halves
 //         (the 128-bit lanes that nibble formats unpack to; see blockOffset)
 //   scale [nbPad] float; sum [nbPad] float = scale * sum of bytes; start [nbPad] int32 = -128 * sum of bytes
@@ -133,7 +134,7 @@ struct KernelTable {
                    std::byte* row) = nullptr;
   void (*rope)(float* x, const float* cosine, const float* sine, int half, bool interleaved) = nullptr;
   void (*toHalf)(const float* in, int64_t n, std::byte* out) = nullptr;
-  void (*toBfloats)(const float* in, int64_t n, std::byte* out) = nullptr;  // zero up to a multiple of 32
+  void (*toBfloats)(const float* in, int64_t n, std::byte* out) = nullptr;         // zero up to a multiple of 32
   void (*glu[4])(const float* gate, const float* up, int64_t n, float* out) = {};  // by lemma::Gate
   void (*add)(const float* a, const float* b, int64_t n, float* out) = nullptr;
   void (*attentionFew)(const AttentionArgs&) = nullptr;  // rows == 1, one part of the cache

@@ -263,6 +263,40 @@ static void unpackPart(const UnitPart& part, int64_t rowOffset, UnitRow& row) {
   }
 }
 
+// Whether two weight rows are taken together for one row of activations, so that their sums wait less for each other:
+// always in formats of few bits, whose rows take longer to compute than to read; up to six bits where rows are short.
+// Otherwise two streams of memory cost more than that brings.
+template <class B>
+constexpr int64_t kLongestTogether = !kScaleVectors<B>                          ? 0
+                                     : 2 * 8 * B::kBytes <= 7 * 32 * B::kBlocks ? int64_t(1) << 40
+                                     : 8 * B::kBytes <= 6 * 32 * B::kBlocks     ? 448
+                                                                                : 0;  // bytes of a row
+constexpr int kRowsTogether = 2;
+
+// One row of activations times the first weight rows, kRowsAtOnce of them after kRowsAtOnce: how many were done. The
+// last are left, as what is read along behind a row must be there.
+template <class B>
+static int64_t matVecTogether(const MatVecArgs& a, const std::byte* end) {
+  auto& s = *reinterpret_cast<UnitScratch*>(a.scratch);
+  constexpr int64_t kAlong = kLanes / B::kBlocks * B::kBytes;
+  const int32_t blocks = a.layout->blocks;
+  const int64_t rowBytes = int64_t(a.rowBytes), step = kRowsTogether * rowBytes;
+  const int64_t ahead = (kAhead + step - 1) / step * step;
+  int64_t n = 0;
+  for (; n + kRowsAtOnce <= a.n && end - (a.weights + (n + kRowsAtOnce) * rowBytes) >= kAlong; n += kRowsAtOnce) {
+    F sums[kRowsAtOnce] = {fzero(), fzero(), fzero(), fzero()};
+    for (int row = 0; row < kRowsAtOnce; row += kRowsTogether) {
+      for (int32_t b = 0; b < blocks; b += kUnitGap) {
+        const std::byte* const units = a.weights + (n + row) * rowBytes + b / B::kBlocks * B::kBytes;
+        const UnitPart part{b, blocks - b < kUnitGap ? blocks - b : kUnitGap, units, units + ahead, end};
+        unitTile<LevelsInFile<B>, kRowsTogether, 1>(a, part, s.rows, 0, 0, sums + row);
+      }
+    }
+    _mm_storeu_ps(a.out + n, sum4(sums[0], sums[1], sums[2], sums[3]));
+  }
+  return n;
+}
+
 // One row of activations and levels that are never stored: weight rows one by one, so that memory is read strictly in
 // order. The scales of what comes next are taken apart before this is multiplied, or they would be loaded before their
 // stores are done.
@@ -285,10 +319,16 @@ static void matVecOneRow(const MatVecArgs& a, const std::byte* end) {
     }
     return part;
   };
-  UnitPart part = partAt(0, 0);
+  int64_t n = 0;
+  constexpr int64_t kLongest = kLongestTogether<B>;
+  if constexpr (kLongest != 0) {
+    if (int64_t(a.rowBytes) <= kLongest) n = matVecTogether<B>(a, end);
+  }
+  if (n == a.n) return;
+  UnitPart part = partAt(n, 0);
   if constexpr (!kScaleVectors<B>) unpackScales<B>(part.units, part.blocks, s.rows[0]);
   F sums[kRowsAtOnce] = {fzero(), fzero(), fzero(), fzero()};
-  for (int64_t n = 0, which = 0; n < a.n; which ^= 1) {
+  for (int64_t which = 0; n < a.n; which ^= 1) {
     const bool last = part.block + part.blocks == blocks;
     const int64_t nextRow = n + (last ? 1 : 0);
     UnitPart next = part;

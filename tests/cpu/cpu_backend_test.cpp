@@ -74,6 +74,7 @@ TEST(CpuTargets, areWhatTheProcessorHasBestLast) {
   if (f.avxvnni) expected.push_back("avxvnni");
   if (f.avx512) expected.push_back("avx512");
   if (f.vnni) expected.push_back("vnni");
+  if (f.bf16) expected.push_back("bf16");
   EXPECT_EQ(targets(), expected);
   ASSERT_FALSE(expected.empty());
   EXPECT_EQ(make("", 1)->info().name, "cpu (" + expected.back() + ")");
