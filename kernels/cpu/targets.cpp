@@ -34,19 +34,23 @@ namespace {
 // Of smaller matrices a prompt takes no time worth rounding for.
 constexpr int64_t kLeastBfloatInputs = 512;
 
-// The table of `vnni` with BF16 matrices ahead of the others.
+// The table of `vnni` with the kernels of larger BF16 and 8-bit matrices ahead of the others.
 struct Bfloat {
   std::vector<FormatKernels> formats;
   KernelTable table = vnni::kKernels;
   Bfloat() {
     const std::span<const FormatKernels> all(table.formats, size_t(table.formatCount));
-    FormatKernels many = *std::ranges::find(all, uint32_t(Type::BF16), &FormatKernels::type);
-    many.acts = Acts::bfloats;
-    many.leastK = kLeastBfloatInputs;
-    many.panelBytesPerBlock = bf16::kKernels.panelBytesPerBlock;
-    many.unpack = bf16::kKernels.unpack;
-    many.gemm = bf16::kKernels.gemm;
-    formats.push_back(many);
+    const auto add = [&](Type type, const BfloatFormat& with) {
+      FormatKernels many = *std::ranges::find(all, uint32_t(type), &FormatKernels::type);
+      many.acts = Acts::bfloats;
+      many.leastK = kLeastBfloatInputs;
+      many.panelBytesPerBlock = with.panelBytesPerBlock;
+      many.unpack = with.unpack;
+      many.gemm = with.gemm;
+      formats.push_back(many);
+    };
+    add(Type::BF16, bf16::kKernels.bf16);
+    add(Type::F8_E4M3, bf16::kKernels.f8);
     formats.insert(formats.end(), all.begin(), all.end());
     table.name = "bf16";
     table.formats = formats.data();

@@ -56,6 +56,9 @@ inline bool isFloat(Type t) {
   return t == Type::F32 || t == Type::F16 || t == Type::BF16 || t == Type::F8_E4M3 || t == Type::F4_E2M1;
 }
 
+// Weights that products of BF16 take as they are.
+inline bool isBfloat(Type t) { return t == Type::BF16 || t == Type::F8_E4M3; }
+
 inline TensorView viewOf(Type type, std::initializer_list<int64_t> ne) { return contiguous(BufferRef{}, 0, type, ne); }
 
 class CaseMaker {

@@ -83,7 +83,7 @@ void matMulCase(Cases& cases, const TypeInfo& type, int64_t k, int64_t n, int ro
     for (int r = 0; r < rows; ++r) c.wantedRows.push_back(2 * r + 1);
   }
   c.tolerance = isFloat(type.type) ? kFloat : kEightBit;
-  c.bfloats = type.type == Type::BF16 && k >= 512 && rows > 8;
+  c.bfloats = isBfloat(type.type) && k >= 512 && rows > 8;
   if (n * rows == 1) {  // a single sum may be small beside its terms; a sum of squares is not
     const CaseTensor& weight = c.tensors[size_t(c.in[1])];
     type.decode(weight.bytes.data(), reinterpret_cast<float*>(c.tensors[size_t(c.in[0])].bytes.data()), k);
@@ -303,7 +303,7 @@ CaseMaker& moeFfnCase(Cases& cases, Type gate, Type up, Type down, int64_t d, in
   c.rows = rows;
   const bool floats = isFloat(gate) && isFloat(up) && isFloat(down);
   c.tolerance = floats ? kFloat : kEightBit;
-  c.bfloats = (gate == Type::BF16 || down == Type::BF16) && rows > 8 && std::min(d, hidden) >= 512;
+  c.bfloats = (isBfloat(gate) || isBfloat(down)) && rows > 8 && std::min(d, hidden) >= 512;
   return m;
 }
 
@@ -330,6 +330,7 @@ void moeFfnCases(Cases& cases) {
     add(Type::F4_E2M1, Type::F4_E2M1, Type::F4_E2M1, 96, 64, 5, 2, rows, true, true);
     add(Type::BF16, Type::BF16, Type::BF16, 545, 531, 4, 2, rows, true, true);
     add(Type::BF16, Type::F32, Type::BF16, 545, 531, 4, 2, rows, true, true);
+    add(Type::F8_E4M3, Type::F8_E4M3, Type::F8_E4M3, 576, 531, 4, 2, rows, true, true, 64);
     turnedExpertCase(cases, rows);
   }
   for (int rows : {1, 9}) {

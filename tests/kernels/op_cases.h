@@ -40,7 +40,7 @@ struct OpCase {
   std::array<int, 3> biases{-1, -1, -1};   // {out, experts} of them
   std::vector<int> results;                // tensors to compare after the run
   double tolerance = kFloat;
-  bool bfloats = false;  // a large BF16 matrix and many rows: kBfloat on the target that rounds these
+  bool bfloats = false;  // a large matrix of BF16 or F8 and many rows: kBfloat on the target that rounds these
   int rows = 0;
   std::vector<int32_t> tokens, pos, seqOfRow, pageTable, wantedRows;
   int32_t pageTableStride = 0;
