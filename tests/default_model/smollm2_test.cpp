@@ -8,6 +8,7 @@
 #include "engine/quantise/quantise.h"
 #include "kernels/api/backend_list.h"
 #include "tests/model/run_model.h"
+#include "tests/support/backend_names.h"
 #include "tests/support/default_model.h"
 #include "tests/support/goldens.h"
 #include "tests/support/npy.h"
@@ -118,20 +119,16 @@ TEST(SmolLm2, fastBackendsDivergeLittle) {
   const int vocabulary = reference->info().vocabulary;
   for (const Prompt& p : prompts()) {
     const std::vector<float> want = logitsOf(*reference, p.ids, 512);
-    for (const std::string_view target : cpuTargets()) {
+    for (const std::string& target : targetsOfSmallModels()) {
       for (const char* kvType : {"f16", "q8_0"}) {
         for (const int chunk : {512, 1}) {
-          SCOPED_TRACE(p.name + " on " + std::string(target) + ", cache " + kvType + ", chunks of " +
-                       std::to_string(chunk));
-          auto fast = Model::load({.path = defaultModel().string(),
-                                   .threads = 2,
-                                   .kvType = kvType,
-                                   .backend = "cpu",
-                                   .target = std::string(target)});
+          SCOPED_TRACE(p.name + " on " + target + ", cache " + kvType + ", chunks of " + std::to_string(chunk));
+          auto fast = Model::load(
+              {.path = defaultModel().string(), .threads = 2, .kvType = kvType, .backend = "cpu", .target = target});
           ASSERT_TRUE(fast) << fast.error().what;
           const std::vector<float> got = logitsOf(**fast, p.ids, chunk);
           const Divergence d = expectClose(want, got, vocabulary);
-          RecordProperty(p.name + "_" + std::string(target) + "_" + kvType + "_" + std::to_string(chunk),
+          RecordProperty(p.name + "_" + target + "_" + kvType + "_" + std::to_string(chunk),
                          std::to_string(d.mean) + " mean, " + std::to_string(d.worst) + " worst");
         }
       }

@@ -8,6 +8,7 @@
 #include "tests/model/counted_folder.h"
 #include "tests/model/run_model.h"
 #include "tests/model/tiny_model.h"
+#include "tests/support/backend_names.h"
 #include "tests/support/goldens.h"
 
 namespace lemma::test {
@@ -71,8 +72,6 @@ TEST_P(EveryTarget, quantisedExperts) {
   expectSameBits(file.path(), target(), ids, model.whole.at(architecture() + ".expert_used_count"));
 }
 
-std::vector<std::string> targets() { return {cpuTargets().begin(), cpuTargets().end()}; }
-
 std::string label(const testing::TestParamInfo<EveryTarget::ParamType>& tested) {
   std::string name = std::string(std::get<0>(tested.param)) + "_" + std::get<1>(tested.param);
   std::ranges::replace(name, '-', '_');
@@ -81,7 +80,7 @@ std::string label(const testing::TestParamInfo<EveryTarget::ParamType>& tested) 
 
 INSTANTIATE_TEST_SUITE_P(All, EveryTarget,
                          testing::Combine(testing::Values("qwen2moe", "qwen3moe", "glm4moe", "gpt-oss"),
-                                          testing::ValuesIn(targets())),
+                                          testing::ValuesIn(targetsOfSmallModels())),
                          label);
 
 class EveryArchitecture : public testing::TestWithParam<const char*> {};

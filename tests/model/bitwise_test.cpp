@@ -7,6 +7,7 @@
 #include "kernels/api/backend_list.h"
 #include "tests/model/run_model.h"
 #include "tests/model/tiny_model.h"
+#include "tests/support/backend_names.h"
 
 namespace lemma::test {
 namespace {
@@ -32,8 +33,8 @@ std::vector<Target> targets() {
         out.push_back({architecture, std::string(entry.name), "", kvType});
         continue;
       }
-      for (std::string_view t : cpuTargets()) {
-        out.push_back({architecture, std::string(entry.name), std::string(t), kvType});
+      for (const std::string& t : targetsOfSmallModels()) {
+        out.push_back({architecture, std::string(entry.name), t, kvType});
       }
     }
   }
