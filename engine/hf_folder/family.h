@@ -2,6 +2,7 @@
 // row of the table in families.cpp; constant data, any thread.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>

@@ -2,6 +2,7 @@
 // Pure, any thread. Throws Failure.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
