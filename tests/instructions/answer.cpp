@@ -1,6 +1,6 @@
-// One answer of a small model, on one thread, for a tool that counts instructions: what two runs of other lengths differ
-// by is what the tokens between cost. Usage: instructions-answer TARGET PROMPT ANSWER (an instruction set, two counts of
-// tokens); exit 77 where this machine, or the tool, does not know the instruction set.
+// One answer of a small model, on one thread, for a tool that counts instructions: what two runs of other lengths
+// differ by is what the tokens between cost. Usage: instructions-answer TARGET PROMPT ANSWER (an instruction set, two
+// counts of tokens); exit 77 where this machine, or the tool, does not know the instruction set.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>

@@ -34,8 +34,9 @@ class Announced {
  public:
   explicit Announced(const QAbstractItemModel& model) {
     const auto range = [this](const QModelIndex&, int first, int last) { rows += last - first + 1; };
-    QObject::connect(&model, &QAbstractItemModel::dataChanged, &context_,
-                     [this](const QModelIndex& first, const QModelIndex& last) { rows += last.row() - first.row() + 1; });
+    QObject::connect(
+        &model, &QAbstractItemModel::dataChanged, &context_,
+        [this](const QModelIndex& first, const QModelIndex& last) { rows += last.row() - first.row() + 1; });
     QObject::connect(&model, &QAbstractItemModel::rowsInserted, &context_, range);
     QObject::connect(&model, &QAbstractItemModel::rowsRemoved, &context_, range);
     QObject::connect(&model, &QAbstractItemModel::modelReset, &context_, [this, &model] { rows += model.rowCount(); });
@@ -63,25 +64,24 @@ class StreamedWork : public testing::Test {
 
   std::vector<TokenWork> paragraph(PartKind kind, int from) {
     for (; token_ < from; ++token_) model_.appendText("a", kind, tokenOf(token_), token_ + 1);
-    auto* blocks = kind == PartKind::Answer ? model_.index(0, 0).data(MessageListModel::BlocksRole).value<QObject*>()
-                                            : nullptr;
+    auto* blocks =
+        kind == PartKind::Answer ? model_.index(0, 0).data(MessageListModel::BlocksRole).value<QObject*>() : nullptr;
     std::vector<TokenWork> work;
     Announced rows(model_);
     std::unique_ptr<Announced> changed;
     if (blocks) changed = std::make_unique<Announced>(*qobject_cast<QAbstractItemModel*>(blocks));
     // A view reads the roles that were named.
-    const auto view = QObject::connect(
-        &model_, &QAbstractItemModel::dataChanged, &model_,
-        [this](const QModelIndex& first, const QModelIndex&, const QList<int>& roles) {
-          for (const int role : roles) model_.data(first, role);
-        });
+    const auto view = QObject::connect(&model_, &QAbstractItemModel::dataChanged, &model_,
+                                       [this](const QModelIndex& first, const QModelIndex&, const QList<int>& roles) {
+                                         for (const int role : roles) model_.data(first, role);
+                                       });
     for (const int end = from + kParagraph; token_ < end; ++token_) {
       const QString text = tokenOf(token_);
       const int rowsBefore = rows.rows, blocksBefore = changed ? changed->rows : 0;
       const qint64 before = test::allocatedBytes();
       model_.appendText("a", kind, text, token_ + 1);
-      work.push_back({rows.rows - rowsBefore, (changed ? changed->rows : 0) - blocksBefore,
-                      test::allocatedBytes() - before});
+      work.push_back(
+          {rows.rows - rowsBefore, (changed ? changed->rows : 0) - blocksBefore, test::allocatedBytes() - before});
     }
     QObject::disconnect(view);
     return work;
