@@ -166,8 +166,8 @@ TEST(Regex, isRefusedByASentence) {
       continue;
     }
     EXPECT_EQ(regex.error().code, c.code) << regex.error().what;
-    EXPECT_NE(regex.error().what.find(c.says), std::string::npos) << c.pattern.substr(0, 60) << ": "
-                                                                 << regex.error().what.substr(0, 300);
+    EXPECT_NE(regex.error().what.find(c.says), std::string::npos)
+        << c.pattern.substr(0, 60) << ": " << regex.error().what.substr(0, 300);
   }
 }
 
