@@ -155,6 +155,28 @@ TEST_F(BrokenRows, rowsThatMakeNoSenseAreRefused) {
   }
 }
 
+// The fields of the file's header that hold little: each at a number that it cannot have.
+TEST_F(BrokenRows, aHeaderThatMakesNoSenseIsRefused) {
+  { const Store store = filled(); }
+  const std::string bytes = readFile(path());
+  const std::pair<size_t, char> fields[] = {{18, 0}, {18, 3}, {19, 0}, {19, 3}, {20, 8},
+                                            {47, 5}, {55, 1}, {59, 2}, {71, 9}, {63, 99}};
+  for (const auto& [at, value] : fields) {
+    SCOPED_TRACE(at);
+    std::string other = bytes;
+    other[at] = value;
+    startAnew();
+    writeFile(path(), other);
+    const auto store = open();
+    if (store) {
+      EXPECT_TRUE(store->report().readOnly) << "it is used as if nothing was wrong";
+      continue;
+    }
+    EXPECT_NE(store.error().what.find(path()), std::string::npos) << store.error().what;
+    EXPECT_EQ(readFile(path()), other) << "it was changed";
+  }
+}
+
 TEST_F(BrokenRows, callsThatCannotBe) {
   Store store = filled();
   const auto sealed = store.seal({.message = second_.answer, .state = MessageState::streaming});
