@@ -14,8 +14,6 @@ namespace lemma {
 
 class CharSet {
  public:
-  static constexpr size_t kMostRanges = 20000;
-
   static CharSet of(std::vector<CodeRange> ranges);
   static CharSet all() { return of({{0, 0x10ffff}}); }
   // The set of a name in \p{...}, of a category, a group of them, a script or a property; false where it is not known.
@@ -33,7 +31,6 @@ class CharSet {
   bool contains(uint32_t c) const { return c < 128 ? ascii_[c] : search(c); }
   bool empty() const { return ranges_.empty(); }
   bool operator==(const CharSet& other) const { return ranges_ == other.ranges_; }
-  size_t ranges() const { return ranges_.size(); }
 
  private:
   bool search(uint32_t c) const;

@@ -29,16 +29,16 @@ class Reader {
       case Place::tree:
         return value(std::move(s));
       case Place::tokenOfList:
-        if (filled_++ != 0) return odd("vocab");
+        if (filled_++ != 0) return odd();
         return addToken(s);
       case Place::merges:
         return addMerge(s);
       case Place::partsOfMerge:
-        if (++filled_ > 2) return odd("merges");
+        if (++filled_ > 2) return odd();
         out_.merges.add(s);
         return true;
       default:
-        return odd("vocab");
+        return odd();
     }
   }
   bool binary(json::binary_t&) { return false; }
@@ -49,7 +49,7 @@ class Reader {
       place_ = Place::vocabOfObject;
       return true;
     }
-    return place_ == Place::tree ? open(json::object()) : odd("vocab");
+    return place_ == Place::tree ? open(json::object()) : odd();
   }
   bool key(std::string& k) {
     if (place_ == Place::vocabOfObject) return addToken(k);
@@ -73,7 +73,7 @@ class Reader {
       place_ = Place::partsOfMerge;
       filled_ = 0;
     } else {
-      return place_ == Place::tree ? open(json::array()) : odd("vocab");
+      return place_ == Place::tree ? open(json::array()) : odd();
     }
     return true;
   }
@@ -89,8 +89,10 @@ class Reader {
     if (!error_) error_ = Error{code, std::string(name_) + " " + std::move(why)};
     return false;
   }
-  bool odd(const char* part) {
-    return stop(Err::badValue, "has an entry of an unknown form in model." + std::string(part));
+  bool odd() {
+    const bool merges = place_ == Place::merges || place_ == Place::partsOfMerge;
+    return stop(Err::badValue,
+                std::string("has an entry of an unknown form in model.") + (merges ? "merges" : "vocab"));
   }
   bool tooMany(const char* part) { return stop(Err::tooLarge, "has too many entries in " + std::string(part)); }
 
@@ -107,7 +109,7 @@ class Reader {
     --depth_;
     switch (place_) {
       case Place::vocabOfObject:
-        if (out_.ids.size() != out_.tokens.size()) return odd("vocab");
+        if (out_.ids.size() != out_.tokens.size()) return odd();
         place_ = Place::tree;
         return true;
       case Place::vocabOfList:
@@ -116,10 +118,10 @@ class Reader {
         return true;
       case Place::tokenOfList:
         place_ = Place::vocabOfList;
-        return filled_ == 2 || odd("vocab");
+        return filled_ == 2 || odd();
       case Place::partsOfMerge:
         place_ = Place::merges;
-        return filled_ == 2 || odd("merges");
+        return filled_ == 2 || odd();
       default:
         stack_.pop_back();
         return true;
@@ -127,7 +129,7 @@ class Reader {
   }
 
   bool addToken(const std::string& text) {
-    if (place_ == Place::vocabOfObject && out_.ids.size() != out_.tokens.size()) return odd("vocab");
+    if (place_ == Place::vocabOfObject && out_.ids.size() != out_.tokens.size()) return odd();
     if (out_.tokens.size() >= TokenizerDocument::kMostTokens) return tooMany("model.vocab");
     out_.tokens.add(text);
     return true;
@@ -143,20 +145,19 @@ class Reader {
     return true;
   }
   bool score(double d) {
-    if (filled_++ != 1) return odd("vocab");
+    if (filled_++ != 1) return odd();
     out_.scores.push_back(d);
     return true;
   }
   bool number(int64_t n, double d, json tree) {
     if (place_ == Place::tokenOfList) return score(d);
     if (place_ != Place::vocabOfObject) return value(std::move(tree));
-    if (out_.ids.size() + 1 != out_.tokens.size()) return odd("vocab");
+    if (out_.ids.size() + 1 != out_.tokens.size()) return odd();
     out_.ids.push_back(n);
     return true;
   }
   bool value(json v) {
-    if (place_ != Place::tree)
-      return odd(place_ == Place::merges || place_ == Place::partsOfMerge ? "merges" : "vocab");
+    if (place_ != Place::tree) return odd();
     return put(std::move(v)) != nullptr;
   }
   json* put(json v) {

@@ -65,8 +65,6 @@ std::string uriOf(const std::string& path) {
 
 }  // namespace
 
-const char* sqliteVersion() { return sqlite3_libversion(); }
-
 Result<bool> Statement::step() {
   sqlite3* db = sqlite3_db_handle(handle_.get());
   if (bindRc_ != SQLITE_OK) return failure(nullptr, bindRc_, *info_);

@@ -16,8 +16,6 @@
 
 namespace lemma::storage {
 
-const char* sqliteVersion();  // of the library at run time, for diagnostics
-
 // What statements and transactions share with their connection.
 struct DbInfo {
   std::string path;

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Writes tests/template/cases/*.jsonl: one-feature templates, rendered by jinja2 set up as transformers does it.
 
-First line of a file: the context. Needs jinja2 (3.1). Usage: make_template_goldens.py OUT_FOLDER
+First line of a file: the context. The cases of edges.jsonl stand in template_edges.txt, one a line: a template, or an
+expression to be printed. Needs jinja2 (3.1). Usage: make_template_goldens.py OUT_FOLDER
 """
 import datetime
 import json
 import os
+import pathlib
 import re
 import sys
 from jinja2 import nodes
@@ -137,27 +139,34 @@ TEMPLATES = [
 ]
 
 
-def main(folder):
-    env = environment()
-    lines, kinds = [json.dumps({"context": CONTEXT}, ensure_ascii=False)], []
-    expressions = []
-    for line in EXPRESSIONS.splitlines():
-        # `|` without blanks around separates the cases of a line; a filter is written with blanks
-        expressions += re.split(r"(?<! )\|(?! )", line)
-    for template in ["{{ " + e + " }}" for e in expressions] + TEMPLATES:
+def write(path, env, templates):
+    lines = [json.dumps({"context": CONTEXT}, ensure_ascii=False)]
+    for template in templates:
         case = {"id": f"own/{len(lines):03d}", "template": template}
         try:
             case["expected"] = env.from_string(template).render(**CONTEXT)
-            if " at 0x" in case["expected"]:
+            if re.search(" at 0x|[\ud800-\udfff]", case["expected"]):  # an address, or no text
                 continue
         except Exception as e:
             case["error"] = type(e).__name__
         lines.append(json.dumps(case, ensure_ascii=False))
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "jinja.jsonl"), "w", newline="\n") as f:
+    with open(path, "w", newline="\n") as f:
         f.write("\n".join(lines) + "\n")
     errors = sum('"error"' in line for line in lines)
-    print(f"{len(lines) - 1} cases, {errors} of them refusals", file=sys.stderr)
+    print(f"{path}: {len(lines) - 1} cases, {errors} of them refusals", file=sys.stderr)
+
+
+def main(folder):
+    env = environment()
+    expressions = []
+    for line in EXPRESSIONS.splitlines():
+        # `|` without blanks around separates the cases of a line; a filter is written with blanks
+        expressions += re.split(r"(?<! )\|(?! )", line)
+    os.makedirs(folder, exist_ok=True)
+    write(os.path.join(folder, "jinja.jsonl"), env, ["{{ " + e + " }}" for e in expressions] + TEMPLATES)
+    edges = (pathlib.Path(__file__).parent / "template_edges.txt").read_text().splitlines()
+    write(os.path.join(folder, "edges.jsonl"), env,
+          [e if re.match(r"(a |  )?\{[{%#]", e) else "{{ " + e + " }}" for e in edges])
 
 
 main(sys.argv[1])

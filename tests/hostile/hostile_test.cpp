@@ -17,9 +17,15 @@ struct Table {
 };
 
 constexpr Table kTables[] = {
-    {"reference", referenceRows, 34},      {"gguf", ggufRows, 30},         {"model", modelRows, 51},
-    {"vocabulary", vocabularyRows, 30},    {"folder", folderRows, 41},     {"safetensors", safetensorsRows, 22},
-    {"tokenizer_json", tokenizerRows, 32}, {"template", templateRows, 17},
+    {"reference", referenceRows, 34},
+    {"gguf", ggufRows, 30},
+    {"model", modelRows, 51},
+    {"vocabulary", vocabularyRows, 30},
+    {"folder", folderRows, 41},
+    {"folder_config", folderConfigRows, 77},
+    {"safetensors", safetensorsRows, 22},
+    {"tokenizer_json", tokenizerRows, 32},
+    {"template", templateRows, 17},
 };
 
 class Hostile : public testing::TestWithParam<Table> {};

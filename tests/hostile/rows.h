@@ -16,13 +16,14 @@ struct Row {
   std::function<Result<void>()> read;
 };
 
-std::vector<Row> referenceRows();    // the cases of the test that comes with the format's reference reader
-std::vector<Row> ggufRows();         // headers
-std::vector<Row> modelRows();        // whole loads of GGUF files: hyper-parameters and tensors
-std::vector<Row> vocabularyRows();   // tokenizers in GGUF files
-std::vector<Row> safetensorsRows();  // headers
-std::vector<Row> folderRows();       // config.json, indexes and shards of Hugging Face folders
-std::vector<Row> tokenizerRows();    // tokenizer.json
-std::vector<Row> templateRows();     // chat templates
+std::vector<Row> referenceRows();     // the cases of the test that comes with the format's reference reader
+std::vector<Row> ggufRows();          // headers
+std::vector<Row> modelRows();         // whole loads of GGUF files: hyper-parameters and tensors
+std::vector<Row> vocabularyRows();    // tokenizers in GGUF files
+std::vector<Row> safetensorsRows();   // headers
+std::vector<Row> folderRows();        // config.json, indexes and shards of Hugging Face folders
+std::vector<Row> folderConfigRows();  // config.json key by key, and the files beside it
+std::vector<Row> tokenizerRows();     // tokenizer.json
+std::vector<Row> templateRows();      // chat templates
 
 }  // namespace lemma::test

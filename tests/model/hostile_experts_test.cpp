@@ -24,6 +24,22 @@ std::vector<Hostile> hostileExperts(const std::string& arch) {
        Err::badValue, "ffn_gate_exps.weight"},
       {"a scoring of another kind", [=](TinyModel& m) { m.whole[key("expert_gating_func")] = 9; }, Err::unsupported,
        "expert_gating_func"},
+      {"groups that do not divide the experts", [=](TinyModel& m) { m.whole[key("expert_group_count")] = 3; },
+       Err::badValue, "expert_group_count"},
+      {"groups of one expert, judged by two",
+       [=](TinyModel& m) {
+         m.whole[key("expert_gating_func")] = 2;
+         m.whole[key("expert_group_count")] = 4;
+       },
+       Err::badValue, "expert_group_count"},
+      {"more experts used than the groups have",
+       [=](TinyModel& m) {
+         m.whole[key("expert_group_count")] = 4;
+         m.whole[key("expert_group_used_count")] = 1;
+       },
+       Err::badValue, "expert_used_count"},
+      {"weights that sum to one by a text", [=](TinyModel& m) { m.text[key("expert_weights_norm")] = "yes"; },
+       Err::badValue, "expert_weights_norm"},
       {"weights scaled by what is no number", [=](TinyModel& m) { m.real[key("expert_weights_scale")] = NAN; },
        Err::badValue, "expert_weights_scale"},
       {"no router", [](TinyModel& m) { m.tensors.erase("blk.1.ffn_gate_inp.weight"); }, Err::notFound,

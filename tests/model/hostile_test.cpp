@@ -76,6 +76,32 @@ const Hostile kHostile[] = {
        m.real["llama.rope.scaling.factor"] = 0;
      },
      Err::badValue, "llama.rope.scaling.factor"},
+    {"positions in halves by a number", [](TinyModel& m) { m.whole["llama.rope.half_split"] = 1; }, Err::badValue,
+     "llama.rope.half_split"},
+    {"a scaling by a number", [](TinyModel& m) { m.whole["llama.rope.scaling.type"] = 1; }, Err::badValue,
+     "llama.rope.scaling.type"},
+    {"cosines times a billion", [](TinyModel& m) { m.real["llama.rope.scaling.attn_factor"] = 1e9f; }, Err::badValue,
+     "llama.rope.scaling.attn_factor"},
+    {"YaRN by a base of 1",
+     [](TinyModel& m) {
+       m.text["llama.rope.scaling.type"] = "yarn";
+       m.real["llama.rope.scaling.factor"] = 4;
+       m.real["llama.rope.freq_base"] = 1;
+     },
+     Err::badValue, "llama.rope.freq_base"},
+    {"the first of two wrong texts",
+     [](TinyModel& m) {
+       m.whole.erase("llama.block_count");
+       m.whole["llama.rope.scaling.type"] = m.whole["llama.rope.half_split"] = 1;
+       m.real.erase("llama.attention.layer_norm_rms_epsilon");
+     },
+     Err::notFound, "llama.block_count"},
+    {"the first of two wrong numbers",
+     [](TinyModel& m) {
+       m.whole["llama.block_count"] = 0;
+       m.whole.erase("llama.embedding_length");
+     },
+     Err::badValue, "llama.block_count"},
     {"no eps", [](TinyModel& m) { m.real.erase("llama.attention.layer_norm_rms_epsilon"); }, Err::notFound,
      "layer_norm_rms_epsilon"},
     {"eps not a number", [](TinyModel& m) { m.real["llama.attention.layer_norm_rms_epsilon"] = NAN; }, Err::badValue,

@@ -51,6 +51,15 @@ TEST(Imatrix, comesBackAsItWasWritten) {
   EXPECT_TRUE(read->importance("blk.1.attn_q.weight", 0).empty());
 }
 
+TEST(Imatrix, aFolderThatIsNotThereIsNamed) {
+  Imatrix m;
+  m.entries["blk.0.attn_q.weight"] = {3, {1, 2.5f, 0}, {4}};
+  const TemporaryPath file("none/imatrix.gguf");
+  const auto written = writeImatrix(m, file.path());
+  ASSERT_FALSE(written);
+  EXPECT_NE(written.error().what.find(file.path()), std::string::npos) << written.error().what;
+}
+
 TEST(Imatrix, hostileFilesAreRefused) {
   struct Case {
     const char* name;
@@ -61,6 +70,8 @@ TEST(Imatrix, hostileFilesAreRefused) {
   const Case kCases[] = {
       {"no imatrix", Err::badMagic, [](GgufWriter& w) { w.str("general.type", "model"); }},
       {"type of another kind", Err::badValue, [](GgufWriter& w) { w.u32("general.type", 1); }},
+      {"a chunk's size in words", Err::badValue,
+       [](GgufWriter& w) { w.str("general.type", "imatrix").str("imatrix.chunk_size", "many"); }},
       {"nothing in it", Err::notFound, [](GgufWriter& w) { w.str("general.type", "imatrix"); }},
       {"no counts", Err::notFound,
        [&](GgufWriter& w) {

@@ -63,6 +63,12 @@ TEST(Settings, onlyDeviationsNeedStoring) {
   EXPECT_EQ(deviation(layers, SettingLayer::person, "top_k", of(40)), std::nullopt);
 }
 
+// What cannot be stored is kept as it is: storing it says what is wrong.
+TEST(Settings, whatIsNoSettingIsADeviation) {
+  EXPECT_EQ(deviation({}, SettingLayer::person, "no such", of(1)), of(1));
+  EXPECT_EQ(deviation({}, SettingLayer::person, "top_k", of("many")), of("many"));
+}
+
 TEST(Settings, rangesAndTypes) {
   struct Case {
     const char* key;
@@ -90,6 +96,9 @@ TEST(Settings, rangesAndTypes) {
       {"think", of(""), false},
       {"think", of("-5"), false},
       {"think", of("12x"), false},
+      {"think", of("10485761"), false},
+      {"think", of(0.5), false},
+      {"top_k", of(1001), false},
       {"think", of("99999999999999999999"), false},
       {"system", of("Be brief."), true},
       {"system", of(3), false},

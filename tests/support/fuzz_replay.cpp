@@ -164,7 +164,7 @@ void runAll(Progress& at, const std::vector<Seed>& seeds, size_t mutants, uint32
   }
   if (mutants == 0) return;
   for (const Seed& seed : seeds) {
-    const size_t most = mutants / 4;  // every prefix of a small seed, of a longer one a share
+    const size_t most = std::max<size_t>(mutants / 4, 1024);  // every prefix of a small seed, of a longer one a share
     const size_t step = seed.bytes.size() <= most ? 1 : 1 + seed.bytes.size() * 8 / most;
     for (size_t length = 0; length < seed.bytes.size(); length += step, ++at.prefixes) {
       std::snprintf(at.input, sizeof at.input, "the first %zu bytes of %s", length, seed.name.c_str());

@@ -64,6 +64,15 @@ std::vector<Case> cases() {
       {"a merge of three", R"({"model": {"vocab": {"a": 0}, "merges": [["a", "b", "c"]]}})", Err::badValue, "merges"},
       {"a merge of one", R"({"model": {"vocab": {"a": 0}, "merges": [["a"]]}})", Err::badValue, "merges"},
       {"a merge that is a number", R"({"model": {"vocab": {"a": 0}, "merges": [1]}})", Err::badValue, "merges"},
+      {"a merge that ends in its space", R"({"model": {"vocab": {"a": 0}, "merges": ["a "]}})", Err::badValue,
+       "merges"},
+      {"a merge of numbers", R"({"model": {"vocab": {"a": 0}, "merges": [[1, 2]]}})", Err::badValue, "merges"},
+      {"a merge of an object", R"({"model": {"vocab": {"a": 0}, "merges": [{}]}})", Err::badValue, "merges"},
+      {"a truth in the vocabulary", R"({"model": {"vocab": {"a": true}, "merges": []}})", Err::badValue, "vocab"},
+      {"a piece that is a number", R"({"model": {"vocab": [1]}})", Err::badValue, "vocab"},
+      {"a piece that is a text", R"({"model": {"vocab": ["a"]}})", Err::badValue, "vocab"},
+      {"a piece of two texts", R"({"model": {"vocab": [["a", "b"]]}})", Err::badValue, "vocab"},
+      {"a list in the vocabulary", R"({"model": {"vocab": {"a": []}, "merges": []}})", Err::badValue, "vocab"},
       {"a merge without a space", R"({"model": {"vocab": {"a": 0}, "merges": ["ab"]}})", Err::badValue, "merges"},
   };
   const auto model = [](const char* key, json value) { return [=](json& f) { f["model"][key] = value; }; };
@@ -123,7 +132,105 @@ std::vector<Case> cases() {
        with("a huge expression", splitBy(std::string(100'000, 'a').c_str()), large, ""),
        with("an unknown decoder", part("decoder", {{"type", "CTC"}}), unsupported, "CTC"),
        with("an unknown post-processor", part("post_processor", {{"type", "Odd"}}), unsupported, "\"Odd\""),
-       with("a template without a text", part("post_processor", {{"type", "TemplateProcessing"}}), bad, "template")});
+       with("a template without a text", part("post_processor", {{"type", "TemplateProcessing"}}), bad, "template"),
+       with("a template that is no list", part("post_processor", {{"type", "TemplateProcessing"}, {"single", 1}}), bad,
+            "template"),
+       with("a pattern that is a text", part("pre_tokenizer", {{"type", "Split"}, {"pattern", "a"}}), bad, "pattern"),
+       with("a pattern that is a number",
+            part("pre_tokenizer", {{"type", "Split"}, {"pattern", {{"String", 1}, {"Regex", 2}}}}), bad, "pattern"),
+       with("an unknown prepend_scheme",
+            part("pre_tokenizer", {{"type", "Metaspace"}, {"replacement", "_"}, {"prepend_scheme", "often"}}), bad,
+            "\"often\""),
+       with("a Metaspace without its mark", part("pre_tokenizer", {{"type", "Metaspace"}, {"replacement", ""}}), bad,
+            "pre_tokenizer"),
+       with("a delimiter of nothing", part("pre_tokenizer", {{"type", "CharDelimiterSplit"}}), bad, "delimiter"),
+       with("a sequence that is a text", part("normalizer", {{"type", "Sequence"}, {"normalizers", "NFC"}}), bad,
+            "sequence"),
+       with("another decoder for bytes", part("decoder", {{"type", "Fuse"}}), unsupported, "does not fit"),
+       with("bytes in the decoder only", part("pre_tokenizer", nullptr), unsupported, "does not fit"),
+       with("no merges", [](json& f) { f["model"].erase("merges"); }, bad, "merges is missing"),
+       with("no merges and no type",
+            [](json& f) {
+              f["model"].erase("merges");
+              f["model"].erase("type");
+            },
+            unsupported, "\"WordPiece\""),
+       with("a model that is a list", part("model", json::array()), bad, "model"),
+       with("an added id that is a text", added({{"id", "9"}, {"content", "x"}}), bad, "added_tokens"),
+       with("an added text that is a number", added({{"id", 9}, {"content", 9}}), bad, "added_tokens"),
+       with("two added tokens of one id",
+            part("added_tokens", json::array({{{"id", 9}, {"content", "x"}}, {{"id", 9}, {"content", "y"}}})), bad,
+            "two tokens")});
+  // The decoders of the families that write a space as a mark.
+  const auto decoder = [](json step) {
+    return [=](json& f) {
+      f["pre_tokenizer"] = nullptr;
+      f["decoder"] = {{"type", "Sequence"}, {"decoders", json::array({{{"type", "Fuse"}}, step})}};
+    };
+  };
+  const json strip = {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}};
+  const auto other = [&](const char* key, json value) {
+    json step = strip;
+    step[key] = value;
+    return step;
+  };
+  json noStart = strip;
+  noStart.erase("start");
+  out.insert(
+      out.end(),
+      {with("a mark behind the fuse", decoder({{"type", "Metaspace"}, {"replacement", "_"}}), unsupported, "Metaspace"),
+       with("a replacement behind the fuse",
+            decoder({{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "b"}}), unsupported, "Replace"),
+       with("a replacement without its pattern", decoder({{"type", "Replace"}, {"content", "b"}}), bad, "pattern"),
+       with("two spaces to strip", decoder(other("start", 2)), unsupported, "Strip"),
+       with("a letter to strip", decoder(other("content", "a")), unsupported, "Strip"),
+       with("an end to strip", decoder(other("stop", 1)), unsupported, "Strip"),
+       with("nothing to strip", decoder(noStart), unsupported, "Strip"),
+       with(
+           "a mark that is empty",
+           [](json& f) {
+             f["pre_tokenizer"] = nullptr;
+             f["decoder"] = {{"type", "Metaspace"}, {"replacement", ""}};
+           },
+           unsupported, "Metaspace"),
+       with(
+           "an expression to replace by",
+           [](json& f) {
+             f["pre_tokenizer"] = nullptr;
+             f["decoder"] = {{"type", "Replace"}, {"pattern", {{"Regex", "a"}}}, {"content", "b"}};
+           },
+           unsupported, "Replace"),
+       with(
+           "a strip before the fuse",
+           [&](json& f) {
+             f["pre_tokenizer"] = nullptr;
+             f["decoder"] = strip;
+           },
+           unsupported, "Strip")});
+  // Unigram models.
+  const auto unigram = [](json vocab, json unknown) {
+    return [=](json& f) {
+      f["pre_tokenizer"] = f["decoder"] = nullptr;
+      f["model"] = {{"type", "Unigram"}, {"vocab", vocab}, {"unk_id", unknown}};
+      f["added_tokens"] = json::array();
+    };
+  };
+  const json piece = json::array({"a", -1.5});
+  out.insert(out.end(),
+             {with("a Unigram of an object", unigram({{"a", 0}}, nullptr), bad, "no list of pieces and scores"),
+              with("an unknown piece that is a text", unigram(json::array({piece}), "a"), bad, "unk_id"),
+              with("an unknown piece below zero", unigram(json::array({piece}), -1), bad, "unk_id"),
+              with("an unknown piece that is none", unigram(json::array({piece}), 1), bad, "unk_id"),
+              with("a Unigram of nothing", unigram(json::array(), nullptr), bad, "vocab is empty"),
+              with(
+                  "a Unigram of bytes",
+                  [&](json& f) {
+                    const json splitter = f["pre_tokenizer"], bytes = f["decoder"];
+                    unigram(json::array({piece}), nullptr)(f);
+                    f["pre_tokenizer"] = splitter;
+                    f["decoder"] = bytes;
+                  },
+                  unsupported, "Unigram")});
   return out;
 }
 

@@ -8,19 +8,17 @@ namespace {
 constexpr size_t kPieceBytes = 64 * 1024;
 constexpr size_t kLazyBytes = 16 * 1024;
 
-std::string_view withoutIndent(std::string_view line) {
-  const size_t at = line.find_first_not_of(" \t");
-  return at == line.npos ? std::string_view{} : line.substr(at);
-}
+// Lines are whole: the newline at their end is there to be found.
+std::string_view withoutIndent(std::string_view line) { return line.substr(line.find_first_not_of(" \t")); }
 
 bool isBlank(std::string_view line) { return line.find_first_not_of(" \t\r\n") == line.npos; }
 
 bool startsListItem(std::string_view line) {
-  if (line.size() >= 1 && (line[0] == '-' || line[0] == '*' || line[0] == '+')) {
-    return line.size() == 1 || line[1] == ' ' || line[1] == '\t' || line[1] == '\n';
+  if (line[0] == '-' || line[0] == '*' || line[0] == '+') {
+    return line[1] == ' ' || line[1] == '\t' || line[1] == '\n';
   }
   const size_t digits = line.find_first_not_of("0123456789");
-  return digits != line.npos && digits > 0 && digits <= 9 && (line[digits] == '.' || line[digits] == ')');
+  return digits > 0 && digits <= 9 && (line[digits] == '.' || line[digits] == ')');
 }
 
 bool isDefinition(std::string_view line) { return line.size() > 3 && line[0] == '[' && line.find("]:") != line.npos; }
@@ -52,7 +50,7 @@ void Stream::advanceBorder() {
 
     if (fence_ != 0) {
       const size_t run = bare.find_first_not_of(fence_);
-      if (run != bare.npos && run >= fenceLength_ && isBlank(bare.substr(run))) fence_ = 0;
+      if (run >= fenceLength_ && isBlank(bare.substr(run))) fence_ = 0;
       blankBefore_ = false;
       continue;
     }
@@ -68,9 +66,9 @@ void Stream::advanceBorder() {
     }
     if (item) openList_ = true;
     if (atMargin && isDefinition(line) && definitions_.size() < kMaxParseBytes / 4) definitions_ += line;
-    if (!bare.empty() && (bare[0] == '`' || bare[0] == '~')) {
+    if (bare[0] == '`' || bare[0] == '~') {
       const size_t run = bare.find_first_not_of(bare[0]);
-      if (run != bare.npos && run >= 3 && (bare[0] == '~' || bare.find('`', run) == bare.npos)) {
+      if (run >= 3 && (bare[0] == '~' || bare.find('`', run) == bare.npos)) {
         fence_ = bare[0];
         fenceLength_ = run;
       }

@@ -138,8 +138,10 @@ void MessageListModel::appendText(const QString& messageId, PartKind kind, const
     return;
   }
   const QModelIndex changed = index(rowOfPart(at, int(parts.size()) - 1));
-  // The blocks of an answer tell their own views.
-  if (kind == PartKind::Think) emit dataChanged(changed, changed, {TextRole, TailRole, CountRole, HeaderRole});
+  // The blocks of an answer tell their own views; all of a thought is read again only where all of it is shown.
+  if (kind != PartKind::Think) return;
+  const bool open = panel(entry, int(parts.size()) - 1) == QStringLiteral("open");
+  emit dataChanged(changed, changed, {open ? TextRole : TailRole, CountRole, HeaderRole});
 }
 
 void MessageListModel::endThought(const QString& messageId, qint64 durationMs) {
@@ -217,7 +219,7 @@ void MessageListModel::togglePanel(int row) {
   Entry& entry = *entries_[size_t(rows_[size_t(row)].entry)];
   const int part = rows_[size_t(row)].part;
   entry.views[size_t(part)].openByHand = panel(entry, part) != u"open";
-  emit dataChanged(index(row), index(row), {PanelRole});
+  emit dataChanged(index(row), index(row), {TextRole, TailRole, PanelRole});
 }
 
 const Message* MessageListModel::message(const QString& messageId) const {
