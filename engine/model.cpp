@@ -215,7 +215,7 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
   }
 
   LEMMA_TRY(names, deviceList(options.backend));
-  LEMMA_TRY(placement, placementOf(options.place, names, hparams.layers));
+  LEMMA_TRY(placement, placementOf(options.place, names, hparams.layers, file));
   if (options.place != "auto") placedBy = options.backend + " " + options.place;
   for (size_t i = 0; i < names.size(); ++i) {
     LEMMA_TRY(backend, makeBackend(options, names[i], int(i)));
@@ -249,11 +249,14 @@ Result<void> Model::Impl::loadWeights(const LoadOptions& options, const std::fun
   if (draftGraph) {
     Hparams one = hparams;
     one.layers = 1;
-    const Placement besideHead{std::vector<int>(3, placement.deviceOfStage.back())};
+    const Placement besideHead{std::vector<int>(3, placement.deviceOfStage.back()), placement.weights};
     LEMMA_TRY(guessing, stepperOf(*draftGraph, one, besideHead, true));
     draft.emplace(std::move(guessing));
   }
-  LEMMA_CHECK(checkFits(memory(), info.contextSize, availableMemory()));
+  LEMMA_CHECK(placement.weights->allFound());
+  const MemoryPlan plan = memory();
+  info.memoryBytes = plan.own();
+  LEMMA_CHECK(checkFits(plan, info.contextSize, availableMemory()));
   if (fetches) {
     for (const auto& f : file.files) LEMMA_CHECK(f->fetch(onBytes));
   }

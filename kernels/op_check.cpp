@@ -185,6 +185,8 @@ void checkMoeFfn(Checker& c, const Op& op) {
   c.experts(gate, d, hidden, "its gates are not {inputs, hidden} of one type");
   c.experts(op.experts[1].get(), d, hidden, "its ups are not {inputs, hidden} of one type");
   c.experts(op.experts[2].get(), hidden, d, "its downs are not {hidden, outputs} of one type");
+  c.require(!op.elsewhere || (gate && op.elsewhere->size() == gate->experts.size()),
+            "it does not say of each expert whether it is left out");
   for (const auto& set : op.experts) {
     c.require(set && gate && set->experts.size() == gate->experts.size(), "its matrices are of differing experts");
   }

@@ -139,9 +139,12 @@ void addComputeOptions(CLI::App& app, ModelOptions& options) {
          "Where to compute: " + devices() + ", or cpu:TARGET to force an instruction set; several with commas between")
       ->type_name("LIST")
       ->default_str(options.device);
-  app.add_option("--place", options.place,
-                 "How the model is laid out over devices: auto, all on the first one; or WHAT=DEVICE with commas "
-                 "between, where WHAT is embed, head, a layer or layers (0-14); the rest is the first one's")
+  app.add_option(
+         "--place", options.place,
+         "How the model is laid out over devices: auto, all on the first one; or WHAT=DEVICE with commas "
+         "between, where WHAT is embed, head, a layer or layers (0-14), experts of layers (3-7:experts, "
+         "3:experts.0-7), or a tensor by its name, * standing for anything (blk.3.ffn_down, blk.*.attn_q): what "
+         "multiplies by it is computed there; the rest is the first one's")
       ->type_name("PLAN")
       ->default_str(options.place);
   addInteger(app, "-t,--threads", options.threads, 1, kMaxThreads, "Threads that generate")->default_str("all cores");

@@ -116,6 +116,7 @@ struct ModelInfo {
   std::string id;  // content identity: hash of header, tensor table and size; the same file anywhere has the same id
   std::string path, name, architecture, licence, quantisation;
   uint64_t fileBytes = 0, parameters = 0, activeParameters = 0;
+  uint64_t memoryBytes = 0;  // what it takes beside its file; 0 where no weights were loaded
   int contextTrained = 0, contextSize = 0, vocabulary = 0, layers = 0, embedding = 0;
   bool thinksByItself = false;  // its template says so; otherwise it is led
   bool hasTemplate = false, hasTokenizer = false;

@@ -32,7 +32,7 @@ class Draft final : public ModelGraph {
   void embed(GraphBuilder& g) const override {
     const TensorView both = g.activation(int64_t(2) * h_.embedding);
     const TensorView token = columns(both, 0, h_.embedding), hidden = columns(both, h_.embedding, h_.embedding);
-    g.add({.kind = OpKind::embed, .in = {g.weight(ends_.tokens)}, .out = {token}, .p = {.scale = h_.embeddingScale}});
+    g.add({.kind = OpKind::embed, .in = {ends_.tokens}, .out = {token}, .p = {.scale = h_.embeddingScale}});
     rmsNorm(g, token, tokenNorm_, token, h_.normEps);
     rmsNorm(g, g.residual(), hiddenNorm_, hidden, h_.normEps);
     linear(g, join_, both, g.residual());

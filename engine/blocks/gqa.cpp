@@ -7,7 +7,7 @@ namespace {
 
 void rope(GraphBuilder& g, const GqaShape& s, int heads, const TensorView& x, const TensorView& frequencies) {
   g.add({.kind = OpKind::rope,
-         .in = {x, g.weight(frequencies)},
+         .in = {x, frequencies},
          .out = {x},
          .p = {.scale = s.ropeMagnitude,
                .heads = heads,
@@ -69,10 +69,7 @@ void gqa(GraphBuilder& g, const GqaWeights& w, const GqaShape& s, int layer, con
                    .vDim = s.vDim,
                    .window = s.window};
   g.add({.kind = OpKind::kvWrite, .in = {k, v}, .out = {g.kPool(layer), g.vPool(layer)}, .p = p});
-  g.add({.kind = OpKind::attention,
-         .in = {q, g.kPool(layer), g.vPool(layer), g.weight(w.sinks)},
-         .out = {mixed},
-         .p = p});
+  g.add({.kind = OpKind::attention, .in = {q, g.kPool(layer), g.vPool(layer), w.sinks}, .out = {mixed}, .p = p});
   addLinear(g, w.output, mixed, residual, w.postNorm, s.normEps);
 }
 

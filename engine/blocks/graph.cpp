@@ -12,35 +12,53 @@ uint64_t bytesOf(int64_t width, int64_t rows) {
 
 }  // namespace
 
-GraphBuilder::GraphBuilder(int64_t embedding, int64_t vocabulary, RowBucket bucket, GraphMemory memory)
-    : embedding_(embedding), vocabulary_(vocabulary), bucket_(bucket), memory_(std::move(memory)) {
+GraphBuilder::GraphBuilder(int64_t embedding, int64_t vocabulary, RowBucket bucket, const GraphMemory& memory)
+    : embedding_(embedding), vocabulary_(vocabulary), bucket_(bucket), memory_(memory) {
   residualBytes_ = used_ = peak_ = bytesOf(embedding, bucket.rows);
+  activations_ = {{.buf = memory.arena, .bytes = residualBytes_, .width = embedding},
+                  {.buf = memory.head, .bytes = hiddenOffset(), .width = vocabulary, .wanted = true}};
+  if (memory.keepHidden) {
+    activations_.push_back({.buf = memory.head,
+                            .off = hiddenOffset(),
+                            .bytes = bytesOf(embedding, bucket.wanted),
+                            .width = embedding,
+                            .wanted = true});
+  }
 }
 
 TensorView GraphBuilder::residual() const {
   return contiguous(memory_.arena, 0, Type::F32, {embedding_, bucket_.rows});
 }
 
-TensorView GraphBuilder::place(int64_t width, int64_t rows) {
+TensorView GraphBuilder::place(int64_t width, bool wanted) {
+  const int64_t rows = wanted ? bucket_.wanted : bucket_.rows;
   const TensorView view = contiguous(memory_.arena, used_, Type::F32, {width, rows});
+  activations_.push_back({.buf = memory_.arena,
+                          .off = used_,
+                          .bytes = bytesOf(width, rows),
+                          .width = width,
+                          .wanted = wanted,
+                          .stage = stage_});
   used_ += bytesOf(width, rows);
   peak_ = std::max(peak_, used_);
   return view;
 }
 
-TensorView GraphBuilder::activation(int64_t width) { return place(width, bucket_.rows); }
+TensorView GraphBuilder::activation(int64_t width) { return place(width, false); }
 
-TensorView GraphBuilder::wantedActivation(int64_t width) { return place(width, bucket_.wanted); }
+TensorView GraphBuilder::wantedActivation(int64_t width) { return place(width, true); }
 
 TensorView GraphBuilder::ids(int64_t width) {
-  TensorView view = place(width, bucket_.rows);
+  TensorView view = place(width, false);
   view.type = Type::I32;  // of the same size
   return view;
 }
 
+uint64_t GraphBuilder::hiddenOffset() const { return bytesOf(vocabulary_, bucket_.wanted); }
+
 TensorView GraphBuilder::hidden() {
   if (!memory_.keepHidden) return wantedActivation(embedding_);
-  return contiguous(memory_.head, bytesOf(vocabulary_, bucket_.wanted), Type::F32, {embedding_, bucket_.wanted});
+  return contiguous(memory_.head, hiddenOffset(), Type::F32, {embedding_, bucket_.wanted});
 }
 
 TensorView GraphBuilder::logits() const {
@@ -48,23 +66,7 @@ TensorView GraphBuilder::logits() const {
 }
 
 uint64_t GraphBuilder::headBytes() const {
-  return bytesOf(vocabulary_, bucket_.wanted) + (memory_.keepHidden ? bytesOf(embedding_, bucket_.wanted) : 0);
-}
-
-TensorView GraphBuilder::weight(const TensorView& file) {
-  if (file.empty() || !memory_.prepare) return file;
-  auto prepared = memory_.prepare(file);
-  if (prepared) return *prepared;
-  if (status_) status_ = tl::unexpected(std::move(prepared).error());
-  return file;
-}
-
-std::shared_ptr<const ExpertSet> GraphBuilder::experts(const std::shared_ptr<const ExpertSet>& file) {
-  if (!memory_.prepare) return file;
-  auto prepared = std::make_shared<ExpertSet>();
-  for (const TensorView& expert : file->experts) prepared->experts.push_back(weight(expert));
-  for (const TensorView& bias : file->biases) prepared->biases.push_back(weight(bias));
-  return prepared;
+  return hiddenOffset() + (memory_.keepHidden ? bytesOf(embedding_, bucket_.wanted) : 0);
 }
 
 TensorView columns(const TensorView& rows, int64_t from, int64_t width) {
@@ -72,11 +74,6 @@ TensorView columns(const TensorView& rows, int64_t from, int64_t width) {
   v.off += uint64_t(from) * sizeof(float);
   v.ne[0] = width;
   return v;
-}
-
-Result<std::vector<Op>> GraphBuilder::take() {
-  if (!status_) return tl::unexpected(status_.error());
-  return std::move(ops_);
 }
 
 }  // namespace lemma

@@ -75,7 +75,7 @@ void latentAttention(GraphBuilder& g, const LatentAttentionWeights& w, const Hpa
   rmsNorm(g, columns(kv, 0, rank), w.kvNorm, columns(kv, 0, rank), h.normEps);
   const auto rope = [&](const TensorView& x, int heads, int headDim) {
     g.add({.kind = OpKind::rope,
-           .in = {x, g.weight(frequencies)},
+           .in = {x, frequencies},
            .out = {x},
            .p = {.scale = h.rope.magnitude,
                  .heads = heads,
@@ -91,7 +91,7 @@ void latentAttention(GraphBuilder& g, const LatentAttentionWeights& w, const Hpa
          .out = {g.kPool(layer)},
          .p = {.kvHeads = 1, .headDim = int32_t(rank) + h.rope.dims, .vDim = 0}});
   g.add({.kind = OpKind::attentionMla,
-         .in = {q, g.kPool(layer), g.weight(w.keys), g.weight(w.values)},
+         .in = {q, g.kPool(layer), w.keys, w.values},
          .out = {mixed},
          .p = {.scale = h.attentionScale,
                .heads = h.heads,

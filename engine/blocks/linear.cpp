@@ -37,10 +37,7 @@ Result<std::vector<Linear>> bindFused(const WeightStore& weights, const std::str
 
 void linear(GraphBuilder& g, const Linear& l, const TensorView& x, const TensorView& out, const TensorView& residual,
             bool wantedRows) {
-  g.add({.kind = OpKind::matMul,
-         .in = {x, g.weight(l.weight), g.weight(l.bias), residual},
-         .out = {out},
-         .p = {.wantedRows = wantedRows}});
+  g.add({.kind = OpKind::matMul, .in = {x, l.weight, l.bias, residual}, .out = {out}, .p = {.wantedRows = wantedRows}});
 }
 
 void addLinear(GraphBuilder& g, const Linear& l, const TensorView& x, const TensorView& residual,

@@ -13,10 +13,7 @@ Choice choose(GraphBuilder& g, const MoeFfnWeights& w, const ExpertParams& e, co
   const TensorView scores = g.activation(e.count);
   const Choice c{g.ids(e.route.topK), g.activation(e.route.topK)};
   linear(g, w.router, in, scores);
-  g.add({.kind = OpKind::route,
-         .in = {scores, g.weight(w.choiceBias)},
-         .out = {c.ids, c.weights},
-         .p = {.route = e.route}});
+  g.add({.kind = OpKind::route, .in = {scores, w.choiceBias}, .out = {c.ids, c.weights}, .p = {.route = e.route}});
   if (w.origin.source) {
     g.add({.kind = OpKind::chooseExperts, .in = {c.ids}, .origin = w.origin, .p = {.guess = guess}});
   }
@@ -62,7 +59,7 @@ void moeFfn(GraphBuilder& g, const MoeFfnWeights& w, const ExpertParams& e, cons
   g.add({.kind = OpKind::moeFfn,
          .in = {in, choice.ids, choice.weights, residual},
          .out = {residual},
-         .experts = {g.experts(w.gate), g.experts(w.up), g.experts(w.down)},
+         .experts = {w.gate, w.up, w.down},
          .origin = w.origin,
          .p = {.gate = e.gate}});
   if (w.shared.hidden > 0) denseFfn(g, w.shared, in, residual);

@@ -5,7 +5,7 @@ namespace lemma {
 void rmsNorm(GraphBuilder& g, const TensorView& in, const TensorView& weight, const TensorView& out, float eps,
              int headDim, bool wantedRows) {
   g.add({.kind = OpKind::rmsNorm,
-         .in = {in, g.weight(weight)},
+         .in = {in, weight},
          .out = {out},
          .p = {.eps = eps, .headDim = headDim, .wantedRows = wantedRows}});
 }

@@ -12,7 +12,7 @@ Result<TokenEnds> bindTokenEnds(const WeightStore& weights, const Hparams& h) {
 }
 
 void embedTokens(GraphBuilder& g, const TokenEnds& w, const Hparams& h) {
-  g.add({.kind = OpKind::embed, .in = {g.weight(w.tokens)}, .out = {g.residual()}, .p = {.scale = h.embeddingScale}});
+  g.add({.kind = OpKind::embed, .in = {w.tokens}, .out = {g.residual()}, .p = {.scale = h.embeddingScale}});
 }
 
 void headLogits(GraphBuilder& g, const TokenEnds& w, const Hparams& h) {

@@ -1,6 +1,6 @@
-// Runs a bound model on one or several devices. A plan says which device does which stage (embed, each layer, head);
-// neighbouring stages of one device are a segment, compiled to one program. Programs are compiled once for each size
-// of batch and used again; nothing is allocated for a token. Owner: the Model; the engine's thread.
+// Runs a bound model on one or several devices. A placement says which device does which op; ops of one device that
+// follow each other are a run, compiled to one program. Programs are compiled once for each size of batch and used
+// again; nothing is allocated for a token. Owner: the Model; the engine's thread.
 #pragma once
 
 #include <functional>
@@ -12,6 +12,7 @@
 
 #include "engine/memory/kv_pools.h"
 #include "engine/models/model_arch.h"
+#include "engine/schedule/pass_plan.h"
 #include "engine/schedule/placement.h"
 #include "kernels/api/backend.h"
 
@@ -25,7 +26,7 @@ class Executor {
 
   // `model` and what it is bound to must outlive the executor.
   Executor(const ModelGraph& model, const Hparams& hparams, std::vector<std::shared_ptr<Backend>> devices,
-           const Placement& placement, int maxRows);
+           Placement placement, int maxRows);
   ~Executor();
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
@@ -47,52 +48,65 @@ class Executor {
   KvPools& pools() { return pools_; }
   const KvPools& pools() const { return pools_; }
   std::vector<DeviceInfo> devices() const;
-  uint64_t bufferBytes() const { return bytes_; }  // beside the pools
+  // Beside the pools, all of it written by passes of maxRows rows. More than kFewRows wanted rows take more.
+  uint64_t bufferBytes() const { return bytes_; }
 
  private:
-  struct Segment {
-    Backend* backend = nullptr;
-    int firstStage = 0, lastStage = 0;
-    BufferRef arena;  // activations; the residual stream lies at its start
+  // Where a device has the activations of a pass.
+  struct Layout {
+    std::vector<bool> inMemory;  // others are kept to themselves by its programs, and only have addresses
+    std::vector<uint64_t> offset;
+    uint64_t arena = 0, addresses = 0, head = 0;  // bytes
   };
-  struct Variant {  // every segment's program for one size of batch
-    std::vector<std::unique_ptr<Program>> programs;
-    std::span<float> logits, hidden;        // host memory, where it wants any
-    TensorView deviceLogits, deviceHidden;  // copied there where the device's memory cannot be read
+  struct Memory {  // of a device
+    BufferRef arena, addresses, head;
+  };
+  struct Variant {  // the programs of one size of batch
+    PassPlan plan;
+    std::vector<Layout> layouts;                     // of each device
+    std::vector<Memory> memory;                      // likewise
+    std::vector<std::unique_ptr<Program>> programs;  // of each run
+    std::span<float> logits, hidden;                 // host memory, where it wants any
+    TensorView deviceLogits, deviceHidden;           // copied there where the device's memory cannot be read
   };
   struct Head {
-    BufferRef buffer;
+    std::map<int, BufferRef> buffers;  // of each device that needs one
     std::vector<float> host;
   };
-  struct Sizes {
-    uint64_t arena = 0, head = 0;
-  };
 
-  int stages() const { return hparams_.layers + 2; }
   RowBucket bucketFor(int rows, int wanted) const;
-  void build(GraphBuilder& g, const Segment& s, bool withHead) const;
-  Sizes sizesOf(const Segment& s, RowBucket bucket) const;
-  Result<BufferRef> allocate(Backend& backend, uint64_t bytes);
+  Result<PassPlan> planFor(RowBucket bucket) const;
+  Layout layOut(const PassPlan& plan, std::vector<bool> inMemory) const;
+  Result<std::vector<Layout>> settle(const PassPlan& plan, RowBucket bucket);
+  std::vector<std::vector<bool>> written(const PassPlan& plan,
+                                         std::span<const std::unique_ptr<Program>> programs) const;
+  Result<std::vector<std::unique_ptr<Program>>> compile(const PassPlan& plan, std::span<const Layout> layouts,
+                                                        std::span<const Memory> memory, RowBucket bucket);
+  Result<void> bind(Op& op, int stage, const PassPlan& plan, const Layout& layout, const Memory& memory,
+                    Backend& backend);
+  Result<BufferRef> allocate(Backend& backend, uint64_t bytes, Usage usage);
   Result<TensorView> prepareWeight(Backend& backend, const TensorView& file);
   Result<Variant*> variant(RowBucket bucket);
-  Result<void> passOn(const Segment& from, const Segment& to, int rows);
-  TensorView residualOf(BufferRef buf, int rows) const;
-  Result<void> fetch(const TensorView& device, std::byte* host);
+  Result<void> build(Variant& v, RowBucket bucket);
+  void showHead(Variant& v, Head& head, RowBucket bucket) const;
+  Result<void> move(const Variant& v, const PassPlan::Move& m, const StepData& step);
+  TensorView viewOf(const Variant& v, size_t activation, int device, int rows) const;
+  Result<void> fetch(const TensorView& device, int lastDevice, std::byte* host);
 
   const ModelGraph& model_;
   const Hparams hparams_;
+  const Placement placement_;
   const int maxRows_;
   const std::vector<std::shared_ptr<Backend>> devices_;
-  std::vector<Segment> segments_;
-  std::vector<Backend*> backendOfLayer_;
   KvPools pools_;
   std::unordered_map<const Backend*, std::unordered_map<const std::byte*, TensorView>> prepared_;
   std::vector<std::pair<Backend*, BufferRef>> buffers_;
+  std::vector<Memory> memory_;                       // of each device, for every variant that fits it
   std::map<int, Head> heads_;                        // by most wanted rows
   std::map<std::pair<int, int>, Variant> variants_;  // by RowBucket
-  std::vector<float> staging_;                       // the residual stream between two devices
+  std::vector<float> staging_;                       // an activation between two devices
   std::span<const float> hidden_;
-  bool keepHidden_ = false;
+  bool keepHidden_ = false, hasValues_ = false;
   uint64_t bytes_ = 0;
   OnWeight onWeight_;
 };

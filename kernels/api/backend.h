@@ -38,9 +38,14 @@ struct Fence {
 class Program {
  public:
   virtual ~Program() = default;
+  // Whether a run writes the outputs of that op of its list. Those that it keeps to itself need addresses, which tell
+  // them apart when they are compiled, but no memory.
+  virtual bool writes(size_t /*op*/) const { return true; }
 };
 
-enum class Usage : uint8_t { weights, kvCache, activations };
+// addresses: nobody reads or writes there. Ops of which a program keeps to itself what they make have their views in
+// it.
+enum class Usage : uint8_t { weights, kvCache, activations, addresses };
 
 using Deadline = std::chrono::steady_clock::time_point;
 inline constexpr Deadline kNoDeadline = Deadline::max();
@@ -58,7 +63,8 @@ class Backend {
   // Tells the backend of a weight before the first compile that uses it; returns the view ops must use.
   // CPU: the same view (weights stay mapped); a GPU: upload or repack, asynchronous behind later submits.
   virtual Result<TensorView> prepare(const TensorView& file) = 0;
-  // A backend may fuse: an output that only later ops of the list read need not be in memory after a run.
+  // A backend may fuse: an output that only later ops of the list read need not be in memory after a run, unless
+  // Op::outlives says so.
   virtual Result<std::unique_ptr<Program>> compile(std::span<const Op> ops, RowBucket bucket) = 0;
   virtual Result<Fence> submit(Program& program, const StepData& step, std::span<const Fence> after,
                                const CancelFlag& cancel) = 0;

@@ -100,8 +100,10 @@ struct Op {
   std::array<TensorView, 4> in{};
   std::array<TensorView, 2> out{};
   std::array<std::shared_ptr<const ExpertSet>, 3> experts{};  // moeFfn: gate, up, down
+  std::shared_ptr<const std::vector<bool>> elsewhere;         // moeFfn: experts that are left to another op, or null
   ExpertOrigin origin{};  // chooseExperts, moeFfn; a backend may read the views instead
   OpParams p{};
+  bool outlives = false;  // what it writes is read behind the list too, so it must be in memory after a run
 };
 
 // Everything that changes from step to step. Host memory, alive until the step's fence was waited for.
@@ -119,6 +121,7 @@ struct StepData {
 struct RowBucket {
   int32_t rows = 0;    // most rows a run may have
   int32_t wanted = 0;  // most wanted rows
+  int32_t fewest = 0;  // fewest rows a run may have: what only fewer would need can be left out
 };
 
 }  // namespace lemma

@@ -109,18 +109,33 @@ void AttentionPhase::run(const Run& run, int chunk, Worker& worker) const {
   }
 }
 
-// The most of what attention.h and attention_words.h lay out.
-int64_t attentionScratch(int64_t queries, int64_t headDim, int64_t vDim) {
+// What attention.h lays out.
+int64_t floatsScratch(int64_t queries, int64_t headDim, int64_t vDim) {
   const int64_t dim = padded(headDim), valueDim = padded(vDim);
-  const int64_t floats = queries * (dim + kKeyTile + valueDim + 2) + kKeyTile * (dim + valueDim) + 4 * dim;
-  const int64_t words = (queries + kKeyTile) * (dim / 2 + valueDim + 4) +
-                        kKeyTile * (2 * kKeyTile + std::max(dim, valueDim) + dim / 2 + valueDim / 2 + 2);
-  return std::max(floats, words) * 4 + 4096;
+  return (queries * (dim + kKeyTile + valueDim + 2) + kKeyTile * (dim + valueDim) + 4 * dim) * 4 + 4096;
 }
 
+// What attention_words.h lays out.
+int64_t wordsScratch(int64_t queries, int64_t headDim, int64_t vDim) {
+  const int64_t dim = padded(headDim), valueDim = padded(vDim);
+  const int64_t words = (queries + kKeyTile) * (dim / 2 + valueDim + 4) +
+                        kKeyTile * (2 * kKeyTile + std::max(dim, valueDim) + dim / 2 + valueDim / 2 + 2);
+  return words * 4 + 4096;
+}
+
+// As the functions of the kernel table choose.
 size_t AttentionPhase::scratchBytes() const {
-  const int64_t queries = int64_t(fewOnly ? 1 : kQueryTile) * group();
-  return size_t(attentionScratch(queries, headDim, vDim) + queries * padded(vDim) * 4);
+  int64_t bytesNeeded = 0;
+  if (fewRows) {
+    const bool words = k.cache != CacheType::f32 && group() >= kHeadsInLanes;
+    bytesNeeded = words ? wordsScratch(group(), headDim, vDim) : floatsScratch(group(), headDim, vDim);
+  }
+  if (fewOnly || mostRows <= kFewRows) return size_t(bytesNeeded);
+  const int64_t queries = int64_t(mostRows) * group();
+  const int64_t quantised = bytes ? roundUp(queries * vDim, 16) * 4 : 0;
+  const int64_t many =
+      k.cache == CacheType::f16 ? wordsScratch(queries, headDim, vDim) : floatsScratch(queries, headDim, vDim);
+  return size_t(std::max(bytesNeeded, many + quantised));
 }
 
 void AttentionPhase::mergeHead(const Run& run, int row, int head, float* to) const {

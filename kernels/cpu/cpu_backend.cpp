@@ -31,9 +31,10 @@ class Memory {
   Memory& operator=(const Memory&) = delete;
   ~Memory() { reset(); }
 
-  bool allocate(uint64_t bytes) {
+  bool allocate(uint64_t bytes, bool addressesOnly = false) {
     reset();
-    void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    const int access = addressesOnly ? PROT_NONE : PROT_READ | PROT_WRITE;
+    void* p = mmap(nullptr, bytes, access, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) return false;
     data_ = static_cast<std::byte*>(p);
     bytes_ = bytes;
@@ -71,6 +72,13 @@ struct Job {
   TensorView dst, src;
 };
 
+// Takes memory whole where it is used first, on the node of the thread that uses it, so that what a model takes does
+// not depend on which thread came to which piece of work.
+void touch(std::byte* memory, size_t& untouched) {
+  if (untouched > 0) std::memset(memory, 0, untouched);
+  untouched = 0;
+}
+
 // Threads go through a program's phases in step: chunks by one counter, a barrier after each phase.
 class Runner {
  public:
@@ -87,6 +95,7 @@ class Runner {
   void work(int index) {
     Worker& worker = workers_[size_t(index)];
     worker.prepared = -1;
+    touch(worker.scratch, worker.untouched);
     uint32_t passed = 0;
     for (const PhasePtr& phase : program_.phases) {
       const int chunks = phase->chunks(run_);
@@ -182,12 +191,12 @@ class CpuBackend final : public Backend {
     return all ? Support::fast : Support::yes;
   }
 
-  Result<BufferRef> alloc(uint64_t bytes, Space space, Usage) override {
+  Result<BufferRef> alloc(uint64_t bytes, Space space, Usage usage) override {
     if (space != Space::host && space != Space::pinned) {
       return fail(Err::badValue, "the cpu backend allocates host memory only");
     }
     auto memory = std::make_unique<Memory>();
-    if (!memory->allocate(std::max<uint64_t>(bytes, 1))) {
+    if (!memory->allocate(std::max<uint64_t>(bytes, 1), usage == Usage::addresses)) {
       return fail(Err::outOfMemory, "no memory for a buffer of " + std::to_string(bytes) + " bytes");
     }
     BufferRef buf{
@@ -253,12 +262,15 @@ class CpuBackend final : public Backend {
   Result<void> reserve(const CpuProgram& program) {
     std::unique_lock lock(mutex_);
     ended_.wait(lock, [&] { return done_ == lastFence_; });
-    const auto grow = [](Memory& memory, uint64_t bytes) {
-      return memory.bytes() >= bytes || memory.allocate((bytes + 4095) / 4096 * 4096);
+    const auto grow = [](Memory& memory, uint64_t bytes, size_t& untouched) {
+      if (memory.bytes() >= bytes) return true;
+      if (!memory.allocate((bytes + 4095) / 4096 * 4096)) return false;
+      untouched = memory.bytes();
+      return true;
     };
-    bool fits = grow(shared_, program.sharedBytes + 64);
+    bool fits = grow(shared_, program.sharedBytes + 64, sharedUntouched_);
     for (size_t i = 0; i < workers_.size(); ++i) {
-      fits = fits && grow(workerMemory_[i], program.workerBytes + 64);
+      fits = fits && grow(workerMemory_[i], program.workerBytes + 64, workers_[i].untouched);
       workers_[i].scratch = workerMemory_[i].data();
     }
     if (!fits) return fail(Err::outOfMemory, "no memory for the work space of a program");
@@ -316,6 +328,7 @@ class CpuBackend final : public Backend {
         .step = &job.step, .threads = job.step.rows > kFewRows ? promptThreads_ : threads_, .shared = shared_.data()};
     if (p.tiledHeads > 0) run.tileCount = cutTiles(p, job.step, run.threads);
     run.tiles = p.tiles.data();
+    touch(shared_.data(), sharedUntouched_);
     Runner runner(p, run, *job.cancel, ending_, workers_, count_);
     team_.run(run.threads, Runner::work, &runner);
     if (p.source) LEMMA_CHECK(p.source->takeFailure());
@@ -354,6 +367,7 @@ class CpuBackend final : public Backend {
   std::vector<Worker> workers_;       // changed only while nothing runs
   std::vector<Memory> workerMemory_;  // likewise
   Memory shared_;                     // likewise
+  size_t sharedUntouched_ = 0;        // bytes of it, where nothing ran since it was allocated
 
   std::atomic<uint32_t> pending_{0};  // jobs ever queued
   std::mutex mutex_;

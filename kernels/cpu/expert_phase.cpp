@@ -207,7 +207,7 @@ void ExpertSortPhase::run(const Run& run, int, Worker& worker) const {
   }
   *l.usedCount = 0;
   for (int i = 0; i < e.experts(); ++i) {
-    if (l.first[i + 1] > 0) l.used[(*l.usedCount)++] = i;
+    if (l.first[i + 1] > 0 && e.computes(i)) l.used[(*l.usedCount)++] = i;
     l.first[i + 1] += l.first[i];
   }
   // Counted up while pairs find their places, then put back.

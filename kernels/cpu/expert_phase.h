@@ -34,7 +34,8 @@ struct ExpertLayer {
   int topK = 0;
   ExpertOrigin origin;
   std::vector<Matrix> gate, up, down;
-  std::array<std::vector<const float*>, 3> biases;  // of gate, up, down; each of every expert or none
+  std::array<std::vector<const float*>, 3> biases;     // of gate, up, down; each of every expert or none
+  std::shared_ptr<const std::vector<bool>> elsewhere;  // experts that another op computes, or null
   Gate kind = Gate::silu;
   ActLayout inLayout, hiddenLayout;
   int64_t offset = 0;  // in the program's scratch
@@ -42,6 +43,7 @@ struct ExpertLayer {
   bool wanted = false;
 
   int experts() const { return int(gate.size()); }
+  bool computes(int expert) const { return !elsewhere || !(*elsewhere)[size_t(expert)]; }
   // Experts that are in memory at the same time, and in how many turns the layer is computed so.
   int atOnce() const { return origin.source ? std::min(origin.source->most(), experts()) : experts(); }
   int turns() const { return (experts() + atOnce() - 1) / atOnce(); }
@@ -59,7 +61,7 @@ struct ExpertLayer {
   int64_t sharedBytes() const;
 
   struct Lists {
-    int32_t* usedCount;  // experts that any row chose
+    int32_t* usedCount;  // experts that any row chose and that are computed here
     int32_t* used;       // [experts] their numbers, rising
     int32_t* order;      // [experts] those of each turn as they are best computed
     int32_t* first;      // [experts + 1] first pair of an expert

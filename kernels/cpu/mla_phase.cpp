@@ -123,11 +123,16 @@ void MlaValuePhase::run(const Run& run, int head, Worker& worker) const {
 
 size_t MlaExpandedPhase::scratchBytes() const {
   const MlaLayer& l = *layer;
-  const int64_t dim = padded(l.headDim), cache = padded(l.latent + l.ropeDims), v = padded(l.vDim);
-  const int64_t matrices = l.nope() * l.latent + l.latent * v + padded(std::max<int64_t>(l.latent, l.nope()));
-  const int64_t tile = kKeyTile * (2 * cache + dim + v + 64) + 5 * cache;
-  const int64_t words = cache / 2 * (padded(l.nope()) + v) + padded(l.nope()) + v;  // the matrices once more
-  return size_t((matrices + tile + words) * 4 + attentionScratch(kExpandedRows, l.headDim, l.vDim)) + 4096;
+  const int64_t cache = padded(l.latent + l.ropeDims), v = padded(l.vDim), nope = padded(l.nope());
+  const int64_t queries = std::min(l.mostRows, kExpandedRows);
+  const int64_t matrices = roundUp(l.nope() * l.latent, 16) + l.latent * v + padded(std::max<int64_t>(l.latent, nope));
+  if (l.pool.cache == CacheType::f32) {
+    const int64_t tile = kKeyTile * (2 * cache + padded(l.headDim) + v) + 5 * cache;
+    return size_t((matrices + tile) * 4 + floatsScratch(queries, l.headDim, l.vDim)) + 4096;
+  }
+  const int64_t tile = kKeyTile * (cache / 2 + nope + padded(l.ropeDims) + 16 + v + 1) + cache + 32;
+  const int64_t words = cache / 2 * (nope + v) + nope + v;  // the matrices once more
+  return size_t((matrices + tile + words) * 4 + wordsScratch(queries, l.headDim, l.vDim)) + 4096;
 }
 
 void MlaExpandedPhase::run(const Run& run, int head, Worker& worker) const {

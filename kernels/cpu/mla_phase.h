@@ -18,6 +18,7 @@ struct MlaLayer {
   int heads = 0, headDim = 0, ropeDims = 0, vDim = 0;
   int64_t latent = 0;
   float scale = 1;
+  int mostRows = 0;
   bool keysByLatent = false;
   std::vector<Matrix> keys, values;  // one a head: {nope, latent} or by latent {latent, nope}; {latent, vDim}
   std::vector<TensorView> keyViews, valueViews;

@@ -32,7 +32,8 @@ struct Run {
 // One thread's memory in a run.
 struct Worker {
   std::byte* scratch = nullptr;
-  int prepared = -1;  // the phase whose own input this thread has prepared in scratch
+  size_t untouched = 0;  // bytes of it, where this thread has not written to it yet
+  int prepared = -1;     // the phase whose own input this thread has prepared in scratch
 };
 
 class Phase {
@@ -120,6 +121,8 @@ struct AttentionPhase final : Phase {
   int heads = 0, kvHeads = 0, headDim = 0, vDim = 0;
   float scale = 1;
   bool fewOnly = false;              // latent attention: one key for all heads, many rows are attended elsewhere
+  bool fewRows = true;               // whether runs may have few rows
+  int mostRows = 0;                  // of a tile of many
   int32_t window = 0;                // positions that a row sees, 0 = all
   const float* sinks = nullptr;      // [heads] logits without a value, or null
   int64_t partsOffset = 0;           // few rows: [rows][kMaxParts][heads][vDim + 2] floats
@@ -177,6 +180,8 @@ struct ProductPhase final : Phase {
   const KernelTable* kernels = nullptr;
   Input input;
   bool wanted = false;
+  bool fewRows = true;  // whether runs may have few rows
+  int mostRows = 0;
   int64_t k = 0;
   std::vector<Product> products;
   bool gated = false;  // two products: gate(first) * second
@@ -199,6 +204,7 @@ struct ProductPhase final : Phase {
     int rows = 0;         // of a chunk
     int64_t rowBlocks = 1;
   };
+  int64_t manyOutputs() const;
   Scratch scratch(Worker& worker) const;
   Cut cut(const Run& run) const;
   size_t cutProducts() const { return gated ? 1 : products.size(); }
@@ -211,8 +217,9 @@ struct ProductPhase final : Phase {
               int64_t ld) const;
 };
 
-// Bytes of a worker's memory that many rows of attention need: `queries` of dim and vDim over a cache of any type.
-int64_t attentionScratch(int64_t queries, int64_t dim, int64_t vDim);
+// Bytes of a worker's memory that attention of so many queries needs, in floats and in 16-bit words.
+int64_t floatsScratch(int64_t queries, int64_t headDim, int64_t vDim);
+int64_t wordsScratch(int64_t queries, int64_t headDim, int64_t vDim);
 
 constexpr int kMaxParts = 8;
 constexpr int kQueryTile = 128, kMinQueryTile = 32;  // most rows of a QueryTile, and the least of that

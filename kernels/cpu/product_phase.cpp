@@ -45,11 +45,17 @@ size_t QuantizePhase::scratchBytes() const { return size_t(input->bytes.layout.k
 struct ProductPhase::Scratch {
   std::byte* acts = nullptr;  // few: [kFewRows] 8-bit rows
   float* row = nullptr;       // few: [k]
-  float* out[2] = {};         // few: [kFewRows][kFewOutputs]; many: [kManyRows][kPanel]
+  float* out[2] = {};         // few: [kFewRows][kFewOutputs]; many: manyOutputs()
   std::byte* panel[2] = {};   // many; few: scratch of the mat-vec
   float* decoded = nullptr;   // [kPanel][segment or k] where a format has no kernels
   size_t bytes = 0;
 };
+
+// Of a chunk of many rows: a strip where that is finished at once, else all of it.
+int64_t ProductPhase::manyOutputs() const {
+  if (mostRows <= kFewRows) return 0;
+  return (k <= kSegment ? kStrip : roundUp(std::min(mostRows, kManyRows), kStrip)) * int64_t(kPanel);
+}
 
 ProductPhase::Scratch ProductPhase::scratch(Worker& worker) const {
   Scratch s;
@@ -66,11 +72,13 @@ ProductPhase::Scratch ProductPhase::scratch(Worker& worker) const {
     panel = std::max({panel, panelBytes(p.weight), kMatVecScratch});
     decodes |= p.weight.decode;
   }
-  s.acts = take(input.bytes.layout.stride * kFewRows);
-  s.row = reinterpret_cast<float*>(take(roundUp(k, 32) * 4));
+  if (fewRows && acts() == Acts::bytes) {
+    s.acts = take(input.bytes.layout.stride * kFewRows);
+    s.row = reinterpret_cast<float*>(take(roundUp(k, 32) * 4));
+  }
+  const int64_t outs = std::max(fewRows ? kFewRows * kFewOutputs : 0, manyOutputs());
   for (int i = 0; i < (gated ? 2 : 1); ++i) {
-    s.out[i] =
-        reinterpret_cast<float*>(take(std::max<int64_t>(kFewRows * kFewOutputs, int64_t(kManyRows) * kPanel) * 4));
+    s.out[i] = reinterpret_cast<float*>(take(outs * 4));
     s.panel[i] = take(panel);
   }
   if (decodes) {

@@ -46,6 +46,7 @@ class ProgramBuilder {
   ProgramBuilder(std::span<const Op> ops, RowBucket bucket, const KernelTable& kernels)
       : ops_(ops), kernels_(kernels), program_(std::make_unique<CpuProgram>()) {
     program_->bucket = bucket;
+    program_->kept.resize(ops.size());
   }
 
   Result<std::unique_ptr<CpuProgram>> build() {
@@ -159,20 +160,24 @@ class ProgramBuilder {
     return end;
   }
 
+  // ---- how many rows there may be
+  bool fewRows() const { return program_->bucket.fewest <= kFewRows; }
+  bool manyRows() const { return program_->bucket.rows > kFewRows; }
+
   // Products from `first` to end, then a glu of exactly the two, whose results nobody else reads.
   bool isGated(size_t first, size_t end) const {
     if (end - first != 2 || end >= ops_.size()) return false;
     const Op &gate = ops_[first], &up = ops_[first + 1], &glu = ops_[end];
     return glu.kind == OpKind::glu && glu.p.wantedRows == gate.p.wantedRows && same(glu.in[0], gate.out[0]) &&
-           same(glu.in[1], up.out[0]) && gate.in[3].empty() && up.in[3].empty() && gate.in[1].ne[1] == up.in[1].ne[1] &&
-           !rangeOf(glu.out[0]).overlaps(rangeOf(gate.in[0])) &&
+           same(glu.in[1], up.out[0]) && !gate.outlives && !up.outlives && gate.in[3].empty() && up.in[3].empty() &&
+           gate.in[1].ne[1] == up.in[1].ne[1] && !rangeOf(glu.out[0]).overlaps(rangeOf(gate.in[0])) &&
            (same(glu.out[0], gate.out[0]) || !readFrom(gate.out[0], end + 1)) &&
            (same(glu.out[0], up.out[0]) || !readFrom(up.out[0], end + 1));
   }
 
   // The products right after op `i` that alone read its output, all of them on 8-bit activations.
   bool feedsBytes(const Op& maker, size_t next) const {
-    if (next >= ops_.size() || ops_[next].kind != OpKind::matMul || !takesBytes(ops_[next]) ||
+    if (maker.outlives || next >= ops_.size() || ops_[next].kind != OpKind::matMul || !takesBytes(ops_[next]) ||
         !same(ops_[next].in[0], maker.out[0]) || ops_[next].p.wantedRows != maker.p.wantedRows) {
       return false;
     }
@@ -330,11 +335,16 @@ class ProgramBuilder {
     phase.scale = op.p.scale;
     phase.window = op.p.window;
     phase.sinks = floats(op.in[3]);
-    partsBytes_ = std::max(partsBytes_, int64_t(kFewRows) * kMaxParts * op.p.heads * (op.p.vDim + 2) * 4);
+    phase.mostRows = std::min<int>(program_->bucket.rows, kQueryTile);
+    phase.fewRows = fewRows();
+    if (fewRows()) {
+      partsBytes_ = std::max(partsBytes_, int64_t(kFewRows) * kMaxParts * op.p.heads * (op.p.vDim + 2) * 4);
+    }
     if (phase.group() * op.p.vDim % 32 == 0 && feedsBytes(op, i + 1)) {
       phase.bytes = source(op.out[0].ne[0], 0);
       merged_ = &phase;
-    } else {
+      program_->kept[i] = true;
+    } else if (fewRows()) {
       addPhase<MergePhase>().attention = &phase;
     }
     return i + 1;
@@ -348,7 +358,10 @@ class ProgramBuilder {
       return fail(Err::unsupported, "op matMul: its output lies over its input");
     }
     Input input{.rows = rowsOf(ops_[norm].in[0]), .eps = ops_[norm].p.eps};
-    if (norm != first) input.norm = floats(ops_[norm].in[1]);
+    if (norm != first) {
+      input.norm = floats(ops_[norm].in[1]);
+      program_->kept[norm] = true;
+    }
     input.bytes = {.layout = actLayout(op.in[1].ne[0])};
     const Acts acts = actsOf(op.in[1]);
     const RowSource* from = nullptr;
@@ -370,6 +383,8 @@ class ProgramBuilder {
     phase.kernels = &kernels_;
     phase.wanted = op.p.wantedRows;
     phase.k = op.in[1].ne[0];
+    phase.fewRows = op.p.wantedRows || fewRows();
+    phase.mostRows = op.p.wantedRows ? program_->bucket.wanted : program_->bucket.rows;
     phase.input = input;
     sourceOf_.push_back({&phase, from});
     if (!pendingInputs_.empty() && !pendingInputs_.back().second) {
@@ -380,12 +395,15 @@ class ProgramBuilder {
     merged_ = nullptr;
     ready_ = nullptr;
     if (isGated(first, end)) {
-      const Op& glu = ops_[end++];
+      const size_t last = end++;
+      const Op& glu = ops_[last];
+      program_->kept[first] = program_->kept[first + 1] = true;
       phase.gated = true;
       phase.gate = glu.p.gate;
       if (feedsBytes(glu, end) && glu.out[0].ne[0] % 32 == 0) {
         ready_ = source(glu.out[0].ne[0], 1);
         phase.gatedBytes = ready_;
+        program_->kept[last] = true;
       } else {
         phase.gatedOut = rowsOf(glu.out[0]);
       }
@@ -424,13 +442,13 @@ class ProgramBuilder {
     l.nopeLayout = actLayout(l.nope());
     l.latentLayout = actLayout(l.latent);
 
-    if (program_->bucket.rows > kFewRows) {
-      addPhase<MlaExpandedPhase>().layer = &l;
-    }
+    l.mostRows = program_->bucket.rows;
+    if (manyRows()) addPhase<MlaExpandedPhase>().layer = &l;
+    if (!fewRows()) return i + 1;
     addPhase<MlaAbsorbPhase>().layer = &l;
     AttentionPhase& attention = addPhase<AttentionPhase>();
     attention.kernels = &kernels_;
-    attention.fewOnly = true;
+    attention.fewOnly = attention.fewRows = true;
     attention.k = l.pool;
     attention.k.head = 0;
     attention.v = attention.k;
@@ -497,6 +515,7 @@ class ProgramBuilder {
       for (const TensorView& b : op.experts[set]->biases) l.biases[set].push_back(floats(b));
     }
     l.kind = op.p.gate;
+    l.elsewhere = op.elsewhere;
     l.inLayout = actLayout(l.gate.front().k);
     l.hiddenLayout = actLayout(l.hidden());
     addPhase<ExpertSortPhase>().layer = &l;
@@ -540,7 +559,10 @@ class ProgramBuilder {
     }
     at += rounded(expertBytes);
     size_t absorbed = 0;
-    for (const auto& m : p.mla) absorbed = std::max(absorbed, size_t(m->heads) * size_t(m->latent + m->ropeDims));
+    for (const auto& m : p.mla) {
+      if (!fewRows()) break;
+      absorbed = std::max(absorbed, size_t(m->heads) * size_t(m->latent + m->ropeDims));
+    }
     p.absorbed.resize(absorbed * kFewRows);
     for (const auto& m : p.mla) {
       m->absorbed = {p.absorbed.data(), int64_t(m->heads) * (m->latent + m->ropeDims), int64_t(absorbed)};

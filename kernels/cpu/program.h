@@ -26,6 +26,8 @@ struct CpuProgram final : Program {
   std::vector<QueryTile> tiles;                   // room for bucket.rows
   int tiledHeads = 0;                             // kv heads of its attention, the fewest; 0 = none
   size_t sharedBytes = 0, workerBytes = 0;
+  std::vector<bool> kept;  // ops whose outputs are not written
+  bool writes(size_t op) const override { return !kept[op]; }
 
   // What a step is checked against before it runs: indices come from outside.
   int64_t vocabulary = -1;  // smallest table embedded from; -1 = none
@@ -36,7 +38,7 @@ struct CpuProgram final : Program {
 
 // What fuses: a norm into the products that alone read it; products of one input; gate, up and glu; the 8-bit
 // rounding of a product's input into whatever makes that input; ropes and kvWrite and other row-wise ops in sequence.
-// An output that only ops of the same list read need not be in memory after a run.
+// What is fused this way is not written, unless Op::outlives asks for it.
 Result<std::unique_ptr<CpuProgram>> compileProgram(std::span<const Op> ops, RowBucket bucket,
                                                    const KernelTable& kernels);
 

@@ -15,6 +15,9 @@ Result<void> CpuProgram::check(const StepData& step) const {
   if (step.rows < 0 || step.wanted < 0 || step.rows > bucket.rows || step.wanted > bucket.wanted) {
     return fail(Err::badValue, "a step has more rows than its program was compiled for");
   }
+  if (step.rows < bucket.fewest) {
+    return fail(Err::badValue, "a step has fewer rows than its program was compiled for");
+  }
   for (int r = 0; r < step.rows; ++r) {
     if (vocabulary >= 0 && (step.tokens[r] < 0 || step.tokens[r] >= vocabulary))
       return outside("token", step.tokens[r]);

@@ -94,7 +94,7 @@ Result<void> moeFfn(const Op& op, const StepData& step, const CancelFlag& cancel
     if (!s.biases.empty()) decodeRow(s.biases[e], 0, out);
   };
   for (size_t e = 0; e < pairsOf.size(); ++e) {
-    if (pairsOf[e].empty()) continue;
+    if (pairsOf[e].empty() || (op.elsewhere && (*op.elsewhere)[e])) continue;
     const TensorView &gate = op.experts[0]->experts[e], &up = op.experts[1]->experts[e],
                      &down = op.experts[2]->experts[e];
     biasOf(0, e, gateBias);

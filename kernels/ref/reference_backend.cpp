@@ -44,11 +44,12 @@ class ReferenceBackend final : public Backend {
 
   Support supports(const Op& op) const override { return checkOp(op) ? Support::yes : Support::no; }
 
-  Result<BufferRef> alloc(uint64_t bytes, Space space, Usage) override {
+  Result<BufferRef> alloc(uint64_t bytes, Space space, Usage usage) override {
     if (space == Space::mapped) return fail(Err::badValue, "the reference backend does not allocate mapped memory");
     BufferRef buf{.dev = id_, .space = Space::host, .id = nextBuffer_, .bytes = std::max<uint64_t>(bytes, 1)};
     // Fresh pages are zero and take no memory until they are written.
-    void* memory = mmap(nullptr, buf.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    const int access = usage == Usage::addresses ? PROT_NONE : PROT_READ | PROT_WRITE;
+    void* memory = mmap(nullptr, buf.bytes, access, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
       return fail(Err::outOfMemory, "no memory for a buffer of " + std::to_string(bytes) + " bytes");
     buf.host = static_cast<std::byte*>(memory);

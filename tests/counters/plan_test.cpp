@@ -51,10 +51,9 @@ class Plan {
                    {.arena = *backend_->alloc(size.arenaBytes(), Space::host, Usage::activations),
                     .head = *backend_->alloc(size.headBytes(), Space::host, Usage::activations),
                     .kPools = pools_.k(),
-                    .vPools = pools_.v(),
-                    .prepare = [this](const TensorView& file) { return backend_->prepare(file); }});
+                    .vPools = pools_.v()});
     build(g, layers);
-    return std::move(*g.take());
+    return {g.ops().begin(), g.ops().end()};
   }
 
   // Phases that wait for all threads in a pass of `rows` rows, one of them wanted.

@@ -112,6 +112,78 @@ TEST_P(GoldenPlaced, halfTheLayersOnEach) {
   if (!turns.empty()) expectPlaced(turns);
 }
 
+// Single tensors and experts on the other backend: the op that multiplies by them is computed there.
+struct PlacedWeight {
+  GoldenModel model;
+  const char* plan;
+  friend std::ostream& operator<<(std::ostream& out, const PlacedWeight& p) {
+    std::string name = p.plan;
+    std::ranges::replace_if(
+        name, [](unsigned char c) { return !std::isalnum(c); }, '_');
+    return out << p.model << "_" << name;
+  }
+};
+
+class GoldenWeightPlaced : public testing::TestWithParam<PlacedWeight> {
+ protected:
+  static std::vector<float> logits(const std::string& backend, const std::string& plan, int chunk) {
+    const std::filesystem::path folder = goldens() / "models" / GetParam().model.folder;
+    const auto model = Model::load({.path = (folder / GetParam().model.file).string(),
+                                    .threads = 2,
+                                    .kvType = "f32",
+                                    .backend = backend,
+                                    .place = plan});
+    if (!model) throw std::runtime_error(model.error().what);
+    const auto golden = nlohmann::json::parse(readText(folder / "golden.json"));
+    return logitsOf(**model, golden["prompts"]["mid40"]["ids"].get<std::vector<int>>(), chunk);
+  }
+};
+
+TEST_P(GoldenWeightPlaced, computesTheSame) {
+  const std::filesystem::path folder = goldens() / "models" / GetParam().model.folder;
+  LEMMA_NEED_GOLDENS(folder);
+  const auto golden = nlohmann::json::parse(readText(folder / "golden.json"));
+  const Npy expected = readNpy(folder / ("logits_mid40" + std::string(GetParam().model.logitsSuffix) + ".npy"));
+  const auto positions = golden["prompts"]["mid40"]["positions"].get<std::vector<int>>();
+  const std::vector<float> whole = logits("cpu", "auto", 512);
+  std::string same = GetParam().plan;
+  for (size_t at; (at = same.find("reference")) != std::string::npos;) same.replace(at, 9, "cpu");
+  for (const int chunk : {512, 7}) {
+    const std::vector<float> placed = logits("cpu,reference", GetParam().plan, chunk);
+    EXPECT_LE(worstOfRows(expected, 0, positions, placed), kReference) << "in chunks of " << chunk;
+    if (chunk == 512) {
+      EXPECT_NE(placed, whole) << "nothing was computed elsewhere";
+    }
+  }
+  expectSameBits(logits("cpu,reference", same, 512), whole);
+}
+
+const PlacedWeight kPlacedWeights[] = {
+    {{"llama31", "model-f32.gguf", ""}, "blk.1.ffn_down=reference"},
+    {{"llama31", "model-f32.gguf", ""}, "blk.*.attn_k=reference,output_norm=reference"},
+    {{"llama31", "model-f32.gguf", ""}, "1=reference,blk.1.ffn_up=cpu"},
+    {{"deepseek_v3", "model-f16.gguf", "_f16w"}, "blk.1.attn_q_b=reference"},
+    {{"deepseek_v3", "model-f16.gguf", "_f16w"}, "blk.1.attn_k_b=reference,blk.0.attn_v_b=reference"},
+    {{"deepseek_v3", "model-f16.gguf", "_f16w"}, "1:experts=reference"},
+    {{"deepseek_v3", "model-f16.gguf", "_f16w"}, "1:experts.0-7=reference,2:experts.3=reference"},
+    {{"deepseek_r1_fp8", "model-f32.gguf", ""}, "blk.*.ffn_*_exps=reference"},
+    {{"qwen3moe", "model-f32.gguf", ""}, "0:experts.0-3=reference,0:experts.2=cpu,1:experts.11=reference"},
+    {{"deepseek_v3", "", ""}, "1:experts.0-7=reference"}};
+INSTANTIATE_TEST_SUITE_P(All, GoldenWeightPlaced, testing::ValuesIn(kPlacedWeights), testing::PrintToStringParamName());
+
+TEST(GoldenPlan, whatOneOpReadsCannotBeOnTwoDevices) {
+  const std::filesystem::path file = goldens() / "models/deepseek_v3/model-f16.gguf";
+  LEMMA_NEED_GOLDENS(file);
+  for (const char* plan :
+       {"blk.1.attn_k_b=reference,blk.1.attn_v_b=cpu", "blk.1.ffn_gate_exps=reference,blk.1.ffn_up_exps=cpu",
+        "blk.1.ffn_gate_exps=cpu,1:experts.3=reference,blk.1.ffn_up_exps=cpu"}) {
+    const auto model = Model::load({.path = file.string(), .threads = 1, .backend = "cpu,reference", .place = plan});
+    ASSERT_FALSE(model) << plan;
+    EXPECT_EQ(model.error().code, Err::badValue);
+    EXPECT_NE(model.error().what.find("two devices"), std::string::npos) << model.error().what;
+  }
+}
+
 const GoldenModel kLlama[] = {{"llama31", "model-f32.gguf", ""},
                               {"llama31", "model-f16.gguf", "_f16w"},
                               {"llama_tied_bf16", "model-bf16.gguf", ""},

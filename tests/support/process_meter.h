@@ -26,4 +26,16 @@ inline double ownBytes() {
   return sum;
 }
 
+// The same counted page by page, so exact, but slower.
+inline double countedOwnBytes() {
+  std::ifstream rollup("/proc/self/smaps_rollup");
+  double sum = 0;
+  for (std::string line; std::getline(rollup, line);) {
+    for (const char* key : {"Anonymous:", "Swap:"}) {
+      if (line.starts_with(key)) sum += std::stod(line.substr(std::string(key).size())) * 1024;
+    }
+  }
+  return sum;
+}
+
 }  // namespace lemma::test

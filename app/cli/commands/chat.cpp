@@ -132,8 +132,9 @@ int chat(const ConversationOptions& o) {
 
   const bool terminal = isTerminal(stdin) && isTerminal(stdout);
   if (terminal) {
-    std::fprintf(stderr, "%s, %d tokens of context. /help says more.\n\n", withoutControls(model->name).c_str(),
-                 model->contextSize);
+    std::fprintf(stderr, "%s, %d tokens of context, %llu MB of memory beside its file. /help says more.\n\n",
+                 withoutControls(model->name).c_str(), model->contextSize,
+                 static_cast<unsigned long long>((model->memoryBytes + 999'999) / 1'000'000));
   }
   LineReader reader;
   Presses presses(engine, reader);
