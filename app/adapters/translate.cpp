@@ -122,6 +122,7 @@ ui::ModelCard toUi(const ModelInfo& m) {
           .quantisation = toQt(m.quantisation),
           .path = toQt(m.path),
           .fileBytes = qint64(m.fileBytes),
+          .memoryBytes = qint64(m.memoryBytes),
           .contextSize = m.contextSize};
 }
 

@@ -50,8 +50,8 @@ class Planner {
 
  private:
   bool writes(const PlacedOp& o, size_t activation) const {
-    return std::ranges::any_of(
-        o.op.out, [&](const TensorView& out) { return plan_.activationOf(out, o.stage) == activation; });
+    return std::ranges::any_of(o.op.out,
+                               [&](const TensorView& out) { return plan_.activationOf(out, o.stage) == activation; });
   }
 
   void need(const PlacedOp& o, const TensorView& view) {

@@ -18,7 +18,7 @@ struct PlacedOp {
 
 struct PassPlan {
   static constexpr size_t kResidual = 0, kLogits = 1, kHidden = 2;  // as GraphBuilder::activations() has them
-  struct Move {  // of an activation, whole
+  struct Move {                                                     // of an activation, whole
     size_t activation = 0;
     int from = 0, to = 0;
   };
@@ -30,8 +30,8 @@ struct PassPlan {
   std::vector<PlacedOp> ops;  // Op::outlives says what other runs read
   std::vector<Activation> activations;
   std::vector<Run> runs;
-  int firstDevice = 0;                   // is given the residual stream
-  int lastDevice = 0;                    // has what the head made
+  int firstDevice = 0;  // is given the residual stream
+  int lastDevice = 0;   // has what the head made
 
   // The activation that a view of an op in that stage lies in; none where it is something else.
   std::optional<size_t> activationOf(const TensorView& view, int stage) const;

@@ -14,8 +14,9 @@ struct ModelCard {
   QString quantisation;  // "Q4_1"; may be empty
   QString path;          // where the file lies
   qint64 fileBytes = 0;
-  int contextSize = 0;  // tokens
-  QString host;         // empty: it runs on this machine; else the host that is asked
+  qint64 memoryBytes = 0;  // that it takes beside its file; 0 while it is not loaded
+  int contextSize = 0;     // tokens
+  QString host;            // empty: it runs on this machine; else the host that is asked
   bool operator==(const ModelCard&) const = default;
 };
 

@@ -10,6 +10,7 @@ QString describe(const ModelCard& model) {
   QStringList facts;
   if (!model.quantisation.isEmpty()) facts << drawable(model.quantisation);
   if (model.fileBytes > 0) facts << formatBytes(model.fileBytes);
+  if (model.memoryBytes > 0) facts << ModelVm::tr("%1 more in memory").arg(formatBytes(model.memoryBytes));
   if (!model.path.isEmpty()) facts << drawable(model.path);
   return facts.join(QStringLiteral(" · "));
 }
