@@ -166,8 +166,8 @@ static void loadColumns(const AttentionArgs& a, int32_t tile, int count, int64_t
       }
     }
     for (int64_t d = 0; d < dim; d += 4) {
-      __m128i in[4];
-      for (int j = 0; j < 4; ++j) in[j] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(four + j * ldFour + d));
+      Lane in[4];
+      for (int j = 0; j < 4; ++j) in[j] = load16(four + j * ldFour + d);
       transpose4(in, reinterpret_cast<std::byte*>(out + d * kKeyTile + i), kKeyTile * 4);
     }
   }
@@ -246,7 +246,7 @@ struct FewTile {
 };
 
 LEMMA_SIMD void fetchRow(const std::byte* row, int64_t bytes) {
-  for (int64_t i = 0; i < bytes; i += 64) _mm_prefetch(row + i, _MM_HINT_T0);
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(row + i, 0, 3);
 }
 
 // Scores of `count` rows of keys, a multiple of 4, for kHeads heads from g on.
@@ -276,7 +276,7 @@ LEMMA_SIMD void scoreFew(const FewHeads& f, int g, const FewTile& t, int count) 
     }
 #pragma GCC unroll 4
     for (int h = 0; h < kHeads; ++h) {
-      _mm_storeu_ps(f.scores + (g + h) * kKeyTile + i, sum4(dot[h][0], dot[h][1], dot[h][2], dot[h][3]));
+      store4(f.scores + (g + h) * kKeyTile + i, sum4(dot[h][0], dot[h][1], dot[h][2], dot[h][3]));
     }
   }
 }

@@ -42,7 +42,7 @@ LEMMA_SIMD float wordsOf(const float* in, int64_t n, int16_t* out) {
   }
   for (; d < n; d += kLanes) square[0] = fma(fload(in + d), fload(in + d), square[0]);
   const float sum = sumOf(fadd(fadd(square[0], square[1]), fadd(square[2], square[3])));
-  const float length = _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(sum)));
+  const float length = first4(root4(one4(sum)));
   const float scale = length / kLength;
   const F inverse = fset(scale > 1e-30f ? 1.0f / scale : 0.0f);
   int64_t i = 0;
@@ -278,9 +278,9 @@ static void endWords(const WordQueries& w, const Give& give) {
     const int some = w.count - first < kWordBlock ? w.count - first : kWordBlock;
     for (int i = 0; i < some; i += 4) {
       for (int64_t d = 0; d < w.vDim; d += 4) {
-        __m128i in[4];
+        Lane in[4];
         for (int j = 0; j < 4; ++j) {
-          in[j] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(sums + (d + j) * kWordBlock + i));
+          in[j] = load16(sums + (d + j) * kWordBlock + i);
         }
         transpose4(in, reinterpret_cast<std::byte*>(w.rows + i * ld + d), ld * 4);
       }
@@ -336,7 +336,7 @@ static void goOn(WordPlaces& p, const AttentionArgs& a, const std::byte* pool, i
 // Rows behind the last are the first.
 LEMMA_SIMD const std::byte* rowAt(const WordPlaces& p, int i, int64_t bytes) {
   if (i < p.next) {
-    for (int64_t at = 0; at < bytes; at += 64) _mm_prefetch(p.rows[p.now ^ 1][i] + at, _MM_HINT_T1);
+    for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(p.rows[p.now ^ 1][i] + at, 0, 2);
   }
   return p.rows[p.now][i < p.count ? i : 0];
 }

@@ -54,7 +54,7 @@ LEMMA_SIMD Quad wordsShifted(const Quad& a) {
   return quadOf([&](int i) __attribute__((always_inline)) { return wshift<kBits>(a.v[i]); });
 }
 // Bytes of each lane in another order; 128 and above give zero.
-LEMMA_SIMD Quad reordered(const Quad& a, __m128i order) {
+LEMMA_SIMD Quad reordered(const Quad& a, Lane order) {
   return quadOf([&](int i) __attribute__((always_inline)) { return lookUp(a.v[i], everyLane(order)); });
 }
 LEMMA_SIMD Quad reordered(const Quad& a, const Words& order) {
@@ -63,9 +63,8 @@ LEMMA_SIMD Quad reordered(const Quad& a, const Words& order) {
 }
 // 32 bytes as words.
 LEMMA_SIMD Quad wordsOfBytes(const std::byte* p) {
-  const __m128i a = load16(p), b = load16(p + 16), zero = _mm_setzero_si128();
-  return lanes(_mm_unpacklo_epi8(a, zero), _mm_unpackhi_epi8(a, zero), _mm_unpacklo_epi8(b, zero),
-               _mm_unpackhi_epi8(b, zero));
+  const Lane a = load16(p), b = load16(p + 16), zero = lzero();
+  return lanes(lzipBytes(a, zero), lzipHighBytes(a, zero), lzipBytes(b, zero), lzipHighBytes(b, zero));
 }
 
 // A book by values, to be loaded point by point.
@@ -90,9 +89,9 @@ constexpr auto kLoaded = loadedBook<B, Point>(B::kPacked);
 // Of the points of a quad, four of eight values a block.
 struct PointNumbers {
   alignas(16) uint16_t at[16];
-  [[gnu::always_inline]] PointNumbers(__m128i early, __m128i late) {
-    _mm_store_si128(reinterpret_cast<__m128i*>(at), early);
-    _mm_store_si128(reinterpret_cast<__m128i*>(at + 8), late);
+  [[gnu::always_inline]] PointNumbers(Lane early, Lane late) {
+    lstore(at, early);
+    lstore(at + 8, late);
   }
 };
 template <class B>
@@ -100,7 +99,7 @@ LEMMA_SIMD void loadEights(const PointNumbers& numbers, Quad& first, Quad& secon
   const auto half = [&](int i, int h) __attribute__((always_inline)) {
     const uint16_t* const n = numbers.at + 4 * i + 2 * h;
     const auto& points = kLoaded<B, uint64_t>.points;
-    return _mm_set_epi64x(int64_t(points[n[1]]), int64_t(points[n[0]]));
+    return lqwords(points[n[0]], points[n[1]]);
   };
   first = lanes(half(0, 0), half(1, 0), half(2, 0), half(3, 0));
   second = lanes(half(0, 1), half(1, 1), half(2, 1), half(3, 1));
@@ -173,8 +172,7 @@ LEMMA_SIMD void foursOf(const Quad& numbers, Quad& first, Quad& second) {
   const auto half = [&](int i, int h) __attribute__((always_inline)) {
     const uint16_t* const at = n + 8 * i + 4 * h;
     const auto& points = kLoaded<B, uint32_t>.points;
-    return _mm_setr_epi32(int32_t(points[at[0]]), int32_t(points[at[1]]), int32_t(points[at[2]]),
-                          int32_t(points[at[3]]));
+    return ldwords(int32_t(points[at[0]]), int32_t(points[at[1]]), int32_t(points[at[2]]), int32_t(points[at[3]]));
   };
   first = lanes(half(0, 0), half(1, 0), half(2, 0), half(3, 0));
   second = lanes(half(0, 1), half(1, 1), half(2, 1), half(3, 1));
@@ -183,27 +181,25 @@ LEMMA_SIMD void foursOf(const Quad& numbers, Quad& first, Quad& second) {
 
 // Signs of a quad: 16 bytes, four a block. The values are zero + magnitude before, zero - magnitude after it where a
 // bit is set.
-LEMMA_SIMD void giveSigns(__m128i signs, int zero, Quad& first, Quad& second) {
-  const __m128i order = _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
-  const __m128i halves = _mm_shuffle_epi8(signs, order);
-  first = mirrorWhere(first, uint64_t(_mm_cvtsi128_si64(halves)), 2 * zero);
-  second = mirrorWhere(second, uint64_t(_mm_extract_epi64(halves, 1)), 2 * zero);
+LEMMA_SIMD void giveSigns(Lane signs, int zero, Quad& first, Quad& second) {
+  const Lane order = lbytes(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+  const Lane halves = lreorder(signs, order);
+  first = mirrorWhere(first, lqword<0>(halves), 2 * zero);
+  second = mirrorWhere(second, lqword<1>(halves), 2 * zero);
 }
 // Bytes of seven signs, with the eighth that makes the number of minus signs even.
-LEMMA_SIMD __m128i withEighth(__m128i seven) {
-  const __m128i odd = _mm_setr_epi8(0, -128, -128, 0, -128, 0, 0, -128, -128, 0, 0, -128, 0, -128, -128, 0);
-  const __m128i mask = _mm_set1_epi8(15);
-  const __m128i low = _mm_shuffle_epi8(odd, _mm_and_si128(seven, mask));
-  const __m128i high = _mm_shuffle_epi8(odd, _mm_and_si128(_mm_srli_epi16(seven, 4), mask));
-  return _mm_or_si128(seven, _mm_xor_si128(low, high));
+LEMMA_SIMD Lane withEighth(Lane seven) {
+  const Lane odd = lbytes(0, -128, -128, 0, -128, 0, 0, -128, -128, 0, 0, -128, 0, -128, -128, 0);
+  const Lane mask = lbytes(15);
+  const Lane low = lreorder(odd, land(seven, mask));
+  const Lane high = lreorder(odd, land(lwordsRight(seven, 4), mask));
+  return lor(seven, lxor(low, high));
 }
 // Four times seven bits of each of four words of 32 bits, the lowest first.
-LEMMA_SIMD __m128i sevens(__m128i words) {
-  const auto field = [&](__m128i v, int n) __attribute__((always_inline)) {
-    return _mm_and_si128(v, _mm_set1_epi32(0x7f << (8 * n)));
-  };
-  return _mm_or_si128(_mm_or_si128(field(words, 0), field(_mm_slli_epi32(words, 1), 1)),
-                      _mm_or_si128(field(_mm_slli_epi32(words, 2), 2), field(_mm_slli_epi32(words, 3), 3)));
+LEMMA_SIMD Lane sevens(Lane words) {
+  const auto field = [&](Lane v, int n) __attribute__((always_inline)) { return land(v, ldwords(0x7f << (8 * n))); };
+  return lor(lor(field(words, 0), field(ldwordsLeft(words, 1), 1)),
+             lor(field(ldwordsLeft(words, 2), 2), field(ldwordsLeft(words, 3), 3)));
 }
 
 }  // namespace lemma::cpu::LEMMA_CPU_TARGET

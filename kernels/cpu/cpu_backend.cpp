@@ -386,7 +386,7 @@ class CpuBackend final : public Backend {
 
 Result<std::unique_ptr<Backend>> makeCpuBackend(const BackendOptions& options) {
   const auto targets = cpu::runnableTargets();
-  if (targets.empty()) return fail(Err::unsupported, "the cpu backend needs a processor with SSE4.2");
+  if (targets.empty()) return fail(Err::unsupported, "the cpu backend needs a processor with SSE4.2 or ASIMD");
   const cpu::Target* target = &targets.back();
   if (!options.target.empty()) {
     target = nullptr;

@@ -5,6 +5,9 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 namespace lemma::cpu {
@@ -63,7 +66,14 @@ std::string cpuBrand() {
 
 #else
 
+#if defined(__aarch64__)
+CpuFeatures cpuFeatures() {
+  const unsigned long has = getauxval(AT_HWCAP);
+  return {.asimd = (has & HWCAP_ASIMD) != 0, .neon = (has & HWCAP_ASIMD) != 0 && (has & HWCAP_ASIMDDP) != 0};
+}
+#else
 CpuFeatures cpuFeatures() { return {}; }
+#endif
 std::string cpuBrand() { return {}; }
 
 #endif

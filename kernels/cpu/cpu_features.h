@@ -1,5 +1,5 @@
 // Which instruction sets this machine can run: the processor has them (cpuid) and the operating system saves their
-// registers (xgetbv). Pure questions to the processor, any thread.
+// registers (xgetbv); on AArch64 Linux says both (AT_HWCAP). Pure questions to the processor, any thread.
 #pragma once
 
 #include <string>
@@ -13,6 +13,8 @@ struct CpuFeatures {
   bool avx512 = false;   // F, BW, VL and DQ
   bool vnni = false;     // AVX512_VNNI
   bool bf16 = false;     // AVX512_BF16, with all of vnni
+  bool asimd = false;    // AArch64's vectors
+  bool neon = false;     // with the dot product of ARMv8.2
 };
 
 CpuFeatures cpuFeatures();

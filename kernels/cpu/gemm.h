@@ -17,14 +17,14 @@ struct PanelKind {
 template <class B>
 using PanelOf = PanelKind<B::kHalves, B::kMinimum, B::kSigned>;
 
-LEMMA_SIMD void transpose4(const __m128i* in, std::byte* out, int64_t stride) {
-  const __m128i a = _mm_unpacklo_epi32(in[0], in[1]), b = _mm_unpacklo_epi32(in[2], in[3]);
-  const __m128i c = _mm_unpackhi_epi32(in[0], in[1]), d = _mm_unpackhi_epi32(in[2], in[3]);
-  const auto put = [&](int i, __m128i v) { _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i * stride), v); };
-  put(0, _mm_unpacklo_epi64(a, b));
-  put(1, _mm_unpackhi_epi64(a, b));
-  put(2, _mm_unpacklo_epi64(c, d));
-  put(3, _mm_unpackhi_epi64(c, d));
+LEMMA_SIMD void transpose4(const Lane* in, std::byte* out, int64_t stride) {
+  const Lane a = lzipDwords(in[0], in[1]), b = lzipDwords(in[2], in[3]);
+  const Lane c = lzipHighDwords(in[0], in[1]), d = lzipHighDwords(in[2], in[3]);
+  const auto put = [&](int i, Lane v) { lstore(out + i * stride, v); };
+  put(0, lzipQwords(a, b));
+  put(1, lzipHighQwords(a, b));
+  put(2, lzipQwords(c, d));
+  put(3, lzipHighQwords(c, d));
 }
 
 // Half of four blocks of four weight rows to a panel, four outputs of it: `out` for the first step of the first block.
@@ -85,8 +85,8 @@ static void unpackUnits(const PanelArgs& a) {
           for (int p = 0; p < kParts; ++p) {
             const auto floats = [&](int64_t kind, const float(*from)[2 * kUnitGap]) __attribute__((always_inline)) {
               const int at = p * kUnitGap + 4 * q;
-              const __m128i in[4] = {load16(from[0] + at), load16(from[1] + at), load16(from[2] + at),
-                                     load16(from[3] + at)};
+              const Lane in[4] = {load16(from[0] + at), load16(from[1] + at), load16(from[2] + at),
+                                  load16(from[3] + at)};
               transpose4(in, to + kind + p * P::kFloats, P::kBytes);
             };
             floats(P::kScales, scale);

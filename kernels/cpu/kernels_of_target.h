@@ -6,6 +6,12 @@
 // namespace, so that the linker cannot give one target's code to a machine that lacks its instructions.
 #include "kernels/api/type.h"
 #include "kernels/cpu/kernel_table.h"
+#if defined(__x86_64__)
+#include "kernels/cpu/lane_x86.h"
+#else
+#include "kernels/cpu/lane_neon.h"
+#endif
+// (and these the lanes)
 #include "kernels/cpu/row_kernels.h"
 #include "kernels/cpu/weight_formats.h"
 // (quad.h with it)

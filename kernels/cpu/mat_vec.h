@@ -31,7 +31,7 @@ static void matVecFloatTile(const MatVecArgs& a, int64_t n, int token) {
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) {
         const F ws = V::load(w[r] + k * V::kBytes);
-        _mm_prefetch(w[r] + k * V::kBytes + kAhead, _MM_HINT_T0);
+        __builtin_prefetch(w[r] + k * V::kBytes + kAhead, 0, 3);
 #pragma GCC unroll 4
         for (int t = 0; t < kTokens; ++t) to[r][t] = fma(ws, xs[t], to[r][t]);
       }
@@ -62,7 +62,7 @@ static void matVecFloatTile(const MatVecArgs& a, int64_t n, int token) {
   for (int t = 0; t < kTokens; ++t) {
     alignas(16) float out[4];
     const auto of = [&](int r) { return sum[r < kRows ? r : 0][t]; };
-    _mm_store_ps(out, sum4(of(0), of(1), of(2), of(3)));
+    store4(out, sum4(of(0), of(1), of(2), of(3)));
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) a.out[(token + t) * a.ldOut + n + r] = out[r];
   }

@@ -23,7 +23,7 @@ static_assert(sizeof(UnitScratch) <= kMatVecScratch);
 template <class B>
 LEMMA_SIMD void prefetchUnit(const std::byte* unit) {
 #pragma GCC unroll 8
-  for (int i = 0; i < B::kBytes; i += 64) _mm_prefetch(unit + i, _MM_HINT_T0);
+  for (int i = 0; i < B::kBytes; i += 64) __builtin_prefetch(unit + i, 0, 3);
 }
 
 // A unit of which only `readable` bytes may be read: what is missing of it counts as zero bytes. A row may end within a
@@ -292,7 +292,7 @@ static int64_t matVecTogether(const MatVecArgs& a, const std::byte* end) {
         unitTile<LevelsInFile<B>, kRowsTogether, 1>(a, part, s.rows, 0, 0, sums + row);
       }
     }
-    _mm_storeu_ps(a.out + n, sum4(sums[0], sums[1], sums[2], sums[3]));
+    store4(a.out + n, sum4(sums[0], sums[1], sums[2], sums[3]));
   }
   return n;
 }
@@ -344,7 +344,7 @@ static void matVecOneRow(const MatVecArgs& a, const std::byte* end) {
     if constexpr (kScaleVectors<B>) goOn();
     if (last && (r == kRowsAtOnce - 1 || n == a.n - 1)) {
       alignas(16) float out[kRowsAtOnce];
-      _mm_store_ps(out, sum4(sums[0], sums[1], sums[2], sums[3]));
+      store4(out, sum4(sums[0], sums[1], sums[2], sums[3]));
       for (int i = 0; i <= r; ++i) a.out[n - r + i] = out[i];
       for (F& sum : sums) sum = fzero();
     }
@@ -383,7 +383,7 @@ static void matVecUnits(const MatVecArgs& a) {
     }
     for (int t = 0; t < a.tokens; ++t) {
       alignas(16) float out[kRowsAtOnce];
-      _mm_store_ps(out, sum4(s.sums[t][0], s.sums[t][1], s.sums[t][2], s.sums[t][3]));
+      store4(out, sum4(s.sums[t][0], s.sums[t][1], s.sums[t][2], s.sums[t][3]));
       for (int r = 0; r < count; ++r) a.out[t * a.ldOut + n + r] = out[r];
     }
   }

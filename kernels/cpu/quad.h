@@ -23,19 +23,11 @@ LEMMA_SIMD Quad quadOf(const Part& part) {
   return q;
 }
 
-LEMMA_SIMD __m128i load16(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
-LEMMA_SIMD __m128i load8(const void* p) { return _mm_loadl_epi64(static_cast<const __m128i*>(p)); }
-LEMMA_SIMD __m128i load4(const void* p) {
-  int32_t x;
-  memcpy(&x, p, 4);
-  return _mm_cvtsi32_si128(x);
-}
-
 LEMMA_SIMD Quad quadAt(const std::byte* p) {
   return quadOf([&](int i) __attribute__((always_inline)) { return iload(p + i * int(sizeof(I))); });
 }
-LEMMA_SIMD Quad lanes(__m128i a, __m128i b, __m128i c, __m128i d) {
-  const __m128i all[4] = {a, b, c, d};
+LEMMA_SIMD Quad lanes(Lane a, Lane b, Lane c, Lane d) {
+  const Lane all[4] = {a, b, c, d};
   return quadOf([&](int i) __attribute__((always_inline)) { return lanesOf(all + i * kGroup); });
 }
 // The 16-byte pieces a, b, c and d of the 64 bytes at p.
@@ -48,7 +40,7 @@ LEMMA_SIMD Quad pieces(const std::byte* p) {
   return lanes(load16(p + 16 * a), load16(p + 16 * b), load16(p + 16 * c), load16(p + 16 * d));
 #endif
 }
-LEMMA_SIMD Quad everyLaneOf(__m128i v) {
+LEMMA_SIMD Quad everyLaneOf(Lane v) {
   return quadOf([&](int) __attribute__((always_inline)) { return everyLane(v); });
 }
 LEMMA_SIMD void store(std::byte* p, const Quad& q) {
@@ -66,7 +58,7 @@ LEMMA_SIMD Quad bitsFrom(const Quad& q, int mask) {
 // The same bits, `mask` in lane i moved up by a, b, c or d, where they are.
 template <int a, int b, int c, int d>
 LEMMA_SIMD Quad bitsInPlace(const Quad& q, int mask) {
-  const auto of = [&](int n) { return _mm_set1_epi8(char(mask << n)); };
+  const auto of = [&](int n) { return lbytes(mask << n); };
   const Quad masks = lanes(of(a), of(b), of(c), of(d));
   return quadOf([&](int i) __attribute__((always_inline)) { return band(q.v[i], masks.v[i]); });
 }
@@ -79,7 +71,7 @@ LEMMA_SIMD Quad plus(const Quad& a, int more) {
 LEMMA_SIMD Quad times16(const Quad& a) {  // of bytes below 16
   return quadOf([&](int i) __attribute__((always_inline)) { return btimes16(a.v[i]); });
 }
-LEMMA_SIMD Quad lookUp(__m128i table, const Quad& index) {
+LEMMA_SIMD Quad lookUp(Lane table, const Quad& index) {
   return quadOf([&](int i) __attribute__((always_inline)) { return lookUp(everyLane(table), index.v[i]); });
 }
 // + more where v has all of `bits`.
@@ -97,37 +89,16 @@ LEMMA_SIMD Quad mirrorWhere(const Quad& x, uint64_t bytes, int sum) {
                     __attribute__((always_inline)) { return mirrorWhere(x.v[i], bytes >> (i * 16 * kGroup), sum); });
 }
 
-// Eight integers of 8 bits times `factor`, to out.
-template <bool kUnsigned>
-LEMMA_SIMD void storeScaled(__m128i bytes, float factor, float* out) {
-#if defined(__AVX2__)
-  const __m256i wide = kUnsigned ? _mm256_cvtepu8_epi32(bytes) : _mm256_cvtepi8_epi32(bytes);
-  _mm256_storeu_ps(out, _mm256_mul_ps(_mm256_cvtepi32_ps(wide), _mm256_set1_ps(factor)));
-#else
-  for (int i = 0; i < 2; ++i, bytes = _mm_srli_si128(bytes, 4)) {
-    const __m128i wide = kUnsigned ? _mm_cvtepu8_epi32(bytes) : _mm_cvtepi8_epi32(bytes);
-    _mm_storeu_ps(out + 4 * i, _mm_mul_ps(_mm_cvtepi32_ps(wide), _mm_set1_ps(factor)));
-  }
-#endif
-}
-
-LEMMA_SIMD __m128 halvesToFloats(__m128i four) {
-#if defined(__F16C__)
-  return _mm_cvtph_ps(four);
-#else
-  return halvesOf(_mm_cvtepu16_epi32(four));
-#endif
-}
 LEMMA_SIMD float halfAt(const std::byte* p) {
   int16_t bits;
   memcpy(&bits, p, 2);
-  return _mm_cvtss_f32(halvesToFloats(_mm_cvtsi32_si128(bits)));
+  return first4(halvesToFloats(ldword(bits)));
 }
 // Four halves, `stride` apart.
-LEMMA_SIMD __m128 fourHalves(const std::byte* p, int64_t stride) {
+LEMMA_SIMD Four fourHalves(const std::byte* p, int64_t stride) {
   int16_t bits[4];
   for (int i = 0; i < 4; ++i) memcpy(bits + i, p + i * stride, 2);
-  return halvesToFloats(_mm_setr_epi16(bits[0], bits[1], bits[2], bits[3], 0, 0, 0, 0));
+  return halvesToFloats(lwords(bits[0], bits[1], bits[2], bits[3], 0, 0, 0, 0));
 }
 
 }  // namespace lemma::cpu::LEMMA_CPU_TARGET

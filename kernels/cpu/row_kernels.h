@@ -45,7 +45,7 @@ LEMMA_SIMD float expOf(float x) {
 LEMMA_SIMD F powerOfTwo(F x) { return expOf(fmul(x, fset(0.693147181f))); }
 #endif
 
-LEMMA_SIMD float sumOf(F v) { return _mm_cvtss_f32(sum4(v, v, v, v)); }
+LEMMA_SIMD float sumOf(F v) { return first4(sum4(v, v, v, v)); }
 
 static void rmsNorm(const float* in, const float* weight, float eps, int64_t n, float* out) {
   F sum[4] = {fzero(), fzero(), fzero(), fzero()};
@@ -61,7 +61,7 @@ static void rmsNorm(const float* in, const float* weight, float eps, int64_t n, 
     sum[0] = fma(x, x, sum[0]);
   }
   const float mean = sumOf(fadd(fadd(sum[0], sum[1]), fadd(sum[2], sum[3]))) / float(n);
-  const float scale = 1.0f / _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(mean + eps)));
+  const float scale = 1.0f / first4(root4(one4(mean + eps)));
   for (i = 0; i + kLanes <= n; i += kLanes) {
     fstore(out + i, fmul(fmul(fload(in + i), fset(scale)), fload(weight + i)));
   }

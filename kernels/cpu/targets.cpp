@@ -88,6 +88,24 @@ std::span<const Target> runnableTargets() {
   static const Runnable runnable;
   return runnable.targets;
 }
+#elif defined(__aarch64__)
+namespace asimd {
+extern const KernelTable kKernels;
+}
+namespace neon {
+extern const KernelTable kKernels;
+}
+
+namespace {
+constexpr Target kBuilt[] = {{"asimd", &asimd::kKernels}, {"neon", &neon::kKernels}};
+}
+
+std::span<const Target> builtTargets() { return kBuilt; }
+
+std::span<const Target> runnableTargets() {
+  const CpuFeatures f = cpuFeatures();
+  return builtTargets().first(f.neon ? 2 : f.asimd ? 1 : 0);
+}
 #else
 std::span<const Target> builtTargets() { return {}; }
 std::span<const Target> runnableTargets() { return {}; }

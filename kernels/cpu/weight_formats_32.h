@@ -44,15 +44,15 @@ struct UnitOfFour {
 struct UnitQ4_0 : UnitOfFour<Q4_0::Block, offsetof(Q4_0::Block, q)> {
   static constexpr int kZero = 8;
   LEMMA_UNIT void levels(const std::byte* unit, int, Quad& first, Quad& second) { nibbles(unit, first, second); }
-  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) { _mm_storeu_ps(scale, fourHalves(unit, kSize)); }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) { store4(scale, fourHalves(unit, kSize)); }
 };
 
 struct UnitQ4_1 : UnitOfFour<Q4_1::Block, offsetof(Q4_1::Block, q)> {
   static constexpr bool kMinimum = true;
   LEMMA_UNIT void levels(const std::byte* unit, int, Quad& first, Quad& second) { nibbles(unit, first, second); }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float* minimum) {
-    _mm_storeu_ps(scale, fourHalves(unit, kSize));
-    _mm_storeu_ps(minimum, fourHalves(unit + offsetof(Block, minimum), kSize));
+    store4(scale, fourHalves(unit, kSize));
+    store4(minimum, fourHalves(unit + offsetof(Block, minimum), kSize));
   }
 };
 
@@ -67,7 +67,7 @@ struct UnitQ8_0 : UnitOfFour<Q8_0::Block, offsetof(Q8_0::Block, q)> {
     first = bytes(unit + offsetof(Block, q));
     second = bytes(unit + offsetof(Block, q) + 16);
   }
-  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) { _mm_storeu_ps(scale, fourHalves(unit, kSize)); }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) { store4(scale, fourHalves(unit, kSize)); }
 };
 
 struct UnitQ5_0 : UnitOfFour<Q5_0::Block, offsetof(Q5_0::Block, low)> {
@@ -76,7 +76,7 @@ struct UnitQ5_0 : UnitOfFour<Q5_0::Block, offsetof(Q5_0::Block, low)> {
     nibbles(unit, first, second);
     fifthBits(unit, offsetof(Block, high), first, second);
   }
-  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) { _mm_storeu_ps(scale, fourHalves(unit, kSize)); }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) { store4(scale, fourHalves(unit, kSize)); }
 };
 
 struct UnitQ5_1 : UnitOfFour<Q5_1::Block, offsetof(Q5_1::Block, low)> {
@@ -86,8 +86,8 @@ struct UnitQ5_1 : UnitOfFour<Q5_1::Block, offsetof(Q5_1::Block, low)> {
     fifthBits(unit, offsetof(Block, high), first, second);
   }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float* minimum) {
-    _mm_storeu_ps(scale, fourHalves(unit, kSize));
-    _mm_storeu_ps(minimum, fourHalves(unit + offsetof(Block, minimum), kSize));
+    store4(scale, fourHalves(unit, kSize));
+    store4(minimum, fourHalves(unit + offsetof(Block, minimum), kSize));
   }
 };
 
@@ -112,7 +112,7 @@ struct UnitIQ4_NL : UnitOfFour<IQ4_NL::Block, offsetof(IQ4_NL::Block, q)> {
     first = lookUp(load16(kIq4Table.values), first);
     second = lookUp(load16(kIq4Table.values), second);
   }
-  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) { _mm_storeu_ps(scale, fourHalves(unit, kSize)); }
+  LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) { store4(scale, fourHalves(unit, kSize)); }
 };
 
 struct UnitIQ4_XS : UnitOf256 {
@@ -126,16 +126,15 @@ struct UnitIQ4_XS : UnitOf256 {
   }
   static constexpr bool kUnsignedGroups = false;
   LEMMA_UNIT float factor(const std::byte* unit) { return halfAt(unit); }
-  LEMMA_UNIT __m128i groups(const std::byte* unit) {
+  LEMMA_UNIT Lane groups(const std::byte* unit) {
     int16_t bits;
     memcpy(&bits, unit + offsetof(Block, scalesHigh), 2);
     // The two bits of each group on top of a word of its own, then below.
-    const __m128i apart = _mm_mullo_epi16(_mm_set1_epi16(bits),
-                                          _mm_setr_epi16(1 << 14, 1 << 12, 1 << 10, 1 << 8, 1 << 6, 1 << 4, 1 << 2, 1));
-    const __m128i high = _mm_slli_epi16(_mm_srli_epi16(apart, 14), 4);
-    const __m128i pairs = load4(unit + offsetof(Block, scalesLow));
-    const __m128i low = _mm_and_si128(_mm_unpacklo_epi8(pairs, _mm_srli_epi16(pairs, 4)), _mm_set1_epi8(15));
-    return _mm_sub_epi8(_mm_or_si128(_mm_packus_epi16(high, high), low), _mm_set1_epi8(32));
+    const Lane apart = lmulWords(lwords(bits), lwords(1 << 14, 1 << 12, 1 << 10, 1 << 8, 1 << 6, 1 << 4, 1 << 2, 1));
+    const Lane high = lwordsLeft(lwordsRight(apart, 14), 4);
+    const Lane pairs = load4(unit + offsetof(Block, scalesLow));
+    const Lane low = land(lzipBytes(pairs, lwordsRight(pairs, 4)), lbytes(15));
+    return lsubBytes(lor(lpackWords(high, high), low), lbytes(32));
   }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
     storeScaled<false>(groups(unit), factor(unit), scale);
@@ -151,10 +150,10 @@ struct UnitMXFP4 : UnitOfFour<MXFP4::Block, offsetof(MXFP4::Block, q)> {
   }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
     const auto code = [&](int i) { return int(uint8_t(unit[i * kSize])); };
-    const __m128i v = _mm_setr_epi32(code(0), code(1), code(2), code(3)), one = _mm_set1_epi32(1);
+    const Lane v = ldwords(code(0), code(1), code(2), code(3)), one = ldwords(1);
     // 2^(v - 128); below 2 a number whose exponent bits are zero.
-    const __m128i whole = _mm_slli_epi32(_mm_sub_epi32(v, one), 23), small = _mm_slli_epi32(_mm_add_epi32(v, one), 21);
-    _mm_storeu_ps(scale, _mm_castsi128_ps(_mm_blendv_epi8(small, whole, _mm_cmpgt_epi32(v, one))));
+    const Lane whole = ldwordsLeft(lsubDwords(v, one), 23), small = ldwordsLeft(laddDwords(v, one), 21);
+    store4(scale, asFloat4(lselect(small, whole, laboveDwords(v, one))));
   }
 };
 
@@ -166,27 +165,27 @@ struct UnitNVFP4 {
   LEMMA_UNIT void levels(const std::byte* unit, int, Quad& first, Quad& second) {
     const std::byte* const p = unit + offsetof(Block, q);
     const auto low = [](const std::byte* q) __attribute__((always_inline)) {
-      return _mm_unpacklo_epi64(load16(q), _mm_srli_epi16(load16(q), 4));
+      return lzipQwords(load16(q), lwordsRight(load16(q), 4));
     };
     const auto high = [](const std::byte* q) __attribute__((always_inline)) {
-      return _mm_unpackhi_epi64(load16(q), _mm_srli_epi16(load16(q), 4));
+      return lzipHighQwords(load16(q), lwordsRight(load16(q), 4));
     };
     constexpr int kNext = sizeof(Block);
-    const __m128i table = load16(kFp4Table.values);
+    const Lane table = load16(kFp4Table.values);
     first = lookUp(table, bitsFrom<0, 0, 0, 0>(lanes(low(p), low(p + 16), low(p + kNext), low(p + kNext + 16)), 15));
     second =
         lookUp(table, bitsFrom<0, 0, 0, 0>(lanes(high(p), high(p + 16), high(p + kNext), high(p + kNext + 16)), 15));
   }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
-    const __m128i order = _mm_setr_epi8(0, 2, 4, 6, 1, 3, 5, 7, -1, -1, -1, -1, -1, -1, -1, -1);
-    const __m128i both = _mm_unpacklo_epi32(load4(unit), load4(unit + sizeof(Block))), nan = _mm_set1_epi8(0x7f);
-    const __m128i codes = _mm_and_si128(_mm_shuffle_epi8(both, order), nan);
-    const __m128i numbers = _mm_andnot_si128(_mm_cmpeq_epi8(codes, nan), codes);
+    const Lane order = lbytes(0, 2, 4, 6, 1, 3, 5, 7, -1, -1, -1, -1, -1, -1, -1, -1);
+    const Lane both = lzipDwords(load4(unit), load4(unit + sizeof(Block))), nan = lbytes(0x7f);
+    const Lane codes = land(lreorder(both, order), nan);
+    const Lane numbers = landNot(lequalBytes(codes, nan), codes);
     // As halves their exponents are 8 too small; half of them is wanted, since the levels are doubled.
-    const __m128i halves = _mm_srli_epi16(_mm_unpacklo_epi8(_mm_setzero_si128(), numbers), 1);
-    const __m128 unitOfHalves = _mm_set1_ps(128);
-    _mm_storeu_ps(scale, _mm_mul_ps(halvesToFloats(halves), unitOfHalves));
-    _mm_storeu_ps(scale + kUnitGap, _mm_mul_ps(halvesToFloats(_mm_srli_si128(halves, 8)), unitOfHalves));
+    const Lane halves = lwordsRight(lzipBytes(lzero(), numbers), 1);
+    const Four unitOfHalves = set4(128);
+    store4(scale, mul4(halvesToFloats(halves), unitOfHalves));
+    store4(scale + kUnitGap, mul4(halvesToFloats(lskip<8>(halves)), unitOfHalves));
   }
 };
 

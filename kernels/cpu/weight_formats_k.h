@@ -29,23 +29,23 @@ struct UnitOf256 {
 // Bits of KScales, eight scales and eight minima of 6 bits, times the two factors before them. Words: the factors, then
 // low bits of scales, of minima, and the four bits that the later four of both have here, with two more above the low.
 LEMMA_SIMD void storeKScales(const std::byte* unit, float* scale, float* minimum) {
-  const __m128i v = load16(unit), last = _mm_shuffle_epi32(v, 0xff);
-  const __m128i early = _mm_and_si128(v, _mm_set1_epi8(0x3f));
-  const __m128i top = _mm_and_si128(_mm_srli_epi16(v, 2), _mm_set1_epi8(0x30));
-  const __m128i four = _mm_and_si128(_mm_blend_epi16(last, _mm_srli_epi16(last, 4), 0x30), _mm_set1_epi8(0x0f));
-  const __m128i late = _mm_or_si128(four, top);
-  const __m128i bytes = _mm_unpacklo_epi32(_mm_srli_si128(early, 4), _mm_srli_si128(late, 4));
-  const __m128 factors = halvesToFloats(v);
-  storeScaled<true>(bytes, _mm_cvtss_f32(factors), scale);
-  storeScaled<true>(_mm_srli_si128(bytes, 8), -_mm_cvtss_f32(_mm_movehdup_ps(factors)), minimum);
+  const Lane v = load16(unit), last = llastDwords(v);
+  const Lane early = land(v, lbytes(0x3f));
+  const Lane top = land(lwordsRight(v, 2), lbytes(0x30));
+  const Lane four = land(lwithDword2(last, lwordsRight(last, 4)), lbytes(0x0f));
+  const Lane late = lor(four, top);
+  const Lane bytes = lzipDwords(lskip<4>(early), lskip<4>(late));
+  const Four factors = halvesToFloats(v);
+  storeScaled<true>(bytes, first4(factors), scale);
+  storeScaled<true>(lskip<8>(bytes), -second4(factors), minimum);
 }
 
 // Sixteen integers of 8 bits, a first and a second half of eight blocks in turn.
 template <bool kUnsigned>
-LEMMA_SIMD void storeHalfScales(__m128i bytes, float factor, float* out) {
-  const __m128i apart = _mm_shuffle_epi8(bytes, _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15));
+LEMMA_SIMD void storeHalfScales(Lane bytes, float factor, float* out) {
+  const Lane apart = lreorder(bytes, lbytes(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15));
   storeScaled<kUnsigned>(apart, factor, out);
-  storeScaled<kUnsigned>(_mm_srli_si128(apart, 8), factor, out + kUnitGap);
+  storeScaled<kUnsigned>(lskip<8>(apart), factor, out + kUnitGap);
 }
 
 // 4 bits each; 64 bytes are four blocks, two in the low halves of 32 bytes and two in the high ones.
@@ -62,7 +62,7 @@ LEMMA_SIMD void bitPairs(const std::byte* p, Quad& first, Quad& second) {
 
 // Adds `more` where the block's bit is set: bit b of 32 bytes for block b.
 LEMMA_SIMD void addHighBits(const std::byte* p, int quad, int more, Quad& first, Quad& second) {
-  const auto bit = [&](int i) { return _mm_set1_epi8(char(1 << (4 * quad + i))); };
+  const auto bit = [&](int i) { return lbytes(1 << (4 * quad + i)); };
   const Quad bits = lanes(bit(0), bit(1), bit(2), bit(3));
   first = plusWhere(first, everyLaneOf(load16(p)), bits, more);
   second = plusWhere(second, everyLaneOf(load16(p + 16)), bits, more);
@@ -83,10 +83,9 @@ struct UnitQ2_K : UnitOf256 {
     second = bitsInPlace<0, 2, 4, 6>(everyLaneOf(load16(p + 16)), 3);
   }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float* minimum) {
-    const __m128i groups = load16(unit), mask = _mm_set1_epi8(15);
-    storeHalfScales<true>(_mm_and_si128(groups, mask), halfAt(unit + offsetof(Block, scale)), scale);
-    storeHalfScales<true>(_mm_and_si128(_mm_srli_epi16(groups, 4), mask), -halfAt(unit + offsetof(Block, minimum)),
-                          minimum);
+    const Lane groups = load16(unit), mask = lbytes(15);
+    storeHalfScales<true>(land(groups, mask), halfAt(unit + offsetof(Block, scale)), scale);
+    storeHalfScales<true>(land(lwordsRight(groups, 4), mask), -halfAt(unit + offsetof(Block, minimum)), minimum);
   }
 };
 
@@ -100,13 +99,13 @@ struct UnitQ3_K : UnitOf256 {
   }
   static constexpr bool kUnsignedGroups = false;
   LEMMA_UNIT float factor(const std::byte* unit) { return halfAt(unit + offsetof(Block, scale)); }
-  LEMMA_UNIT __m128i groups(const std::byte* unit) {
+  LEMMA_UNIT Lane groups(const std::byte* unit) {
     uint32_t word[3];  // low 4 bits of groups 0 to 3 and 8 to 11, of 4 to 7 and 12 to 15, then 2 bits of each
     memcpy(word, unit + offsetof(Block, scales), sizeof word);
     const auto four = [&](int i) {
       return int32_t((word[i & 1] >> (i & 2) * 2 & 0x0f0f0f0f) | (word[2] >> i * 2 & 0x03030303) << 4);
     };
-    return _mm_sub_epi8(_mm_setr_epi32(four(0), four(1), four(2), four(3)), _mm_set1_epi8(32));
+    return lsubBytes(ldwords(four(0), four(1), four(2), four(3)), lbytes(32));
   }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
     storeHalfScales<false>(groups(unit), factor(unit), scale);
@@ -154,7 +153,7 @@ struct UnitQ6_K : UnitOf256 {
   }
   static constexpr bool kUnsignedGroups = false;
   LEMMA_UNIT float factor(const std::byte* unit) { return halfAt(unit + offsetof(Block, scale)); }
-  LEMMA_UNIT __m128i groups(const std::byte* unit) { return load16(unit + offsetof(Block, scales)); }
+  LEMMA_UNIT Lane groups(const std::byte* unit) { return load16(unit + offsetof(Block, scales)); }
   LEMMA_UNIT void scales(const std::byte* unit, float* scale, float*) {
     storeHalfScales<false>(groups(unit), factor(unit), scale);
   }
@@ -162,7 +161,7 @@ struct UnitQ6_K : UnitOf256 {
 
 // -1, 0 or 1 and one scale for all.
 LEMMA_SIMD void storeOneScale(float value, float* scale) {
-  for (int i = 0; i < 8; i += 4) _mm_storeu_ps(scale + i, _mm_set1_ps(value));
+  for (int i = 0; i < 8; i += 4) store4(scale + i, set4(value));
 }
 
 struct UnitTQ1_0 : UnitOf256 {
@@ -170,26 +169,26 @@ struct UnitTQ1_0 : UnitOf256 {
   static constexpr int kBytes = sizeof(Block), kZero = 1;
 
   // Bytes are fractions of 256 to base 3: the first digit of four lanes, and the bytes without their first digit.
-  LEMMA_UNIT Quad digits(__m128i a, __m128i b, __m128i c, __m128i d) {
+  LEMMA_UNIT Quad digits(Lane a, Lane b, Lane c, Lane d) {
     const Quad v = lanes(a, b, c, d);
     return quadOf([&](int i) __attribute__((always_inline)) {
       return addWhereAtLeast(addWhereAtLeast(bset(0), v.v[i], 86), v.v[i], 171);
     });
   }
-  LEMMA_UNIT __m128i rest(__m128i v) { return _mm_add_epi8(v, _mm_add_epi8(v, v)); }
+  LEMMA_UNIT Lane rest(Lane v) { return laddBytes(v, laddBytes(v, v)); }
 
   LEMMA_UNIT void levels(const std::byte* unit, int quad, Quad& first, Quad& second) {
-    const __m128i a[2] = {load16(unit), load16(unit + 16)};
-    const __m128i a1[2] = {rest(a[0]), rest(a[1])}, a2[2] = {rest(a1[0]), rest(a1[1])};
-    const __m128i a3[2] = {rest(a2[0]), rest(a2[1])};
+    const Lane a[2] = {load16(unit), load16(unit + 16)};
+    const Lane a1[2] = {rest(a[0]), rest(a[1])}, a2[2] = {rest(a1[0]), rest(a1[1])};
+    const Lane a3[2] = {rest(a2[0]), rest(a2[1])};
     if (quad == 0) {
       first = digits(a[0], a1[0], a2[0], a3[0]);
       second = digits(a[1], a1[1], a2[1], a3[1]);
       return;
     }
-    const __m128i c = load16(unit + 32), c1 = rest(c), c2 = rest(c1), c3 = rest(c2);
-    const __m128i d = load4(unit + offsetof(Block, fours)), d1 = rest(d), d2 = rest(d1), d3 = rest(d2);
-    const __m128i fours = _mm_unpacklo_epi64(_mm_unpacklo_epi32(d, d1), _mm_unpacklo_epi32(d2, d3));
+    const Lane c = load16(unit + 32), c1 = rest(c), c2 = rest(c1), c3 = rest(c2);
+    const Lane d = load4(unit + offsetof(Block, fours)), d1 = rest(d), d2 = rest(d1), d3 = rest(d2);
+    const Lane fours = lzipQwords(lzipDwords(d, d1), lzipDwords(d2, d3));
     first = digits(rest(a3[0]), c, c2, rest(c3));
     second = digits(rest(a3[1]), c1, c3, fours);
   }

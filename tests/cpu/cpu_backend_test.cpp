@@ -75,6 +75,8 @@ TEST(CpuTargets, areWhatTheProcessorHasBestLast) {
   if (f.avx512) expected.push_back("avx512");
   if (f.vnni) expected.push_back("vnni");
   if (f.bf16) expected.push_back("bf16");
+  if (f.asimd) expected.push_back("asimd");
+  if (f.neon) expected.push_back("neon");
   EXPECT_EQ(targets(), expected);
   ASSERT_FALSE(expected.empty());
   EXPECT_EQ(make("", 1)->info().name, "cpu (" + expected.back() + ")");
