@@ -28,7 +28,7 @@ std::span<const BackendEntry> backendList();
 const BackendEntry* backendEntry(std::string_view name);  // null = not in this build
 
 // Instruction-set targets of the cpu backend that this machine can run, best last ("sse4", "avx2", "avxvnni", "avx512",
-// "vnni", "bf16").
+// "vnni", "bf16"; "asimd", "neon" on AArch64).
 std::span<const std::string_view> cpuTargets();
 
 }  // namespace lemma
