@@ -328,10 +328,12 @@ void moeFfnCases(Cases& cases) {
     add(Type::Q4_0, Type::Q4_0, Type::F32, 64, 96, 4, 4, rows, true, false);
     add(Type::F8_E4M3, Type::F8_E4M3, Type::F8_E4M3, 96, 70, 5, 2, rows, true, true, 64);
     add(Type::F4_E2M1, Type::F4_E2M1, Type::F4_E2M1, 96, 64, 5, 2, rows, true, true);
-    add(Type::BF16, Type::BF16, Type::BF16, 545, 531, 4, 2, rows, true, true);
-    add(Type::BF16, Type::F32, Type::BF16, 545, 531, 4, 2, rows, true, true);
-    add(Type::F8_E4M3, Type::F8_E4M3, Type::F8_E4M3, 576, 531, 4, 2, rows, true, true, 64);
     turnedExpertCase(cases, rows);
+  }
+  for (int rows : {9, 33}) {  // as large as products of BF16 want them
+    add(Type::BF16, Type::BF16, Type::BF16, 545, 531, 2, 2, rows, true, true);
+    add(Type::BF16, Type::F32, Type::BF16, 545, 531, 2, 2, rows, true, true);
+    add(Type::F8_E4M3, Type::F8_E4M3, Type::F8_E4M3, 576, 531, 2, 2, rows, true, true, 64);
   }
   for (int rows : {1, 9}) {
     add(Type::Q8_0, Type::F32, Type::Q4_1, 64, 96, 4, 2, rows, true, true);       // gate and up want different inputs
