@@ -48,7 +48,7 @@ Result<std::unique_ptr<PromptBuilder>> PromptBuilder::make(const Model& model) {
   std::unique_ptr<PromptBuilder> b(new PromptBuilder(model));
   const Tokenizer* tokenizer = model.tokenizer();
   if (!tokenizer) return fail(Err::unsupported, "The model cannot chat: " + model.withoutTokenizer() + ".");
-  const FallbackTemplate& fallback = fallbackTemplate([&](std::string_view text) { return !!tokenizer->find(text); });
+  const FallbackTemplate fallback = fallbackTemplate([&](std::string_view text) { return !!tokenizer->find(text); });
   b->builtin_ = fallback.source;
   std::string source = model.chatTemplateSource();
   if (!source.empty()) {

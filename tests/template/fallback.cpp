@@ -28,7 +28,7 @@ std::string rendered(const FallbackTemplate& format) {
 }
 
 TEST(FallbackTemplate, chatMl) {
-  const FallbackTemplate& format = formatOf({"<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|eot_id|>"});
+  const FallbackTemplate format = formatOf({"<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|eot_id|>"});
   EXPECT_EQ(format.name, "ChatML");
   EXPECT_EQ(rendered(format),
             "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n2+2?<|im_end|>\n"
@@ -53,7 +53,7 @@ TEST(FallbackTemplate, deepSeekR1) {
 
 TEST(FallbackTemplate, plainLines) {
   for (const auto& tokens : {std::set<std::string_view>{}, {"<|im_start|>"}, {"<|eot_id|>"}, {"<\uff5cUser\uff5c>"}}) {
-    const FallbackTemplate& format = formatOf(tokens);
+    const FallbackTemplate format = formatOf(tokens);
     EXPECT_EQ(format.name, "plain lines");
     EXPECT_EQ(rendered(format),
               "System: Be brief.\n\nUser: 2+2?\n\nAssistant: <think>hm</think>4\n\nUser: 3+3?\n\nAssistant:");
