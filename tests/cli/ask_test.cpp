@@ -159,8 +159,8 @@ TEST(Ask, trace) {
     if (last == "delta") (e["part"] == "think" ? think : answer) += e["text"].get<std::string>();
   }
   EXPECT_EQ(last, "finished");
-  EXPECT_EQ(think, d["think"]);
-  EXPECT_EQ(answer, d["answer"]);
+  EXPECT_EQ(think, d["think"].get<std::string>());
+  EXPECT_EQ(answer, d["answer"].get<std::string>());
 }
 
 TEST(Ask, interruptKeepsWhatWasSaid) {
