@@ -9,6 +9,8 @@ import subprocess
 import sys
 
 NEEDED = {"memcpy", "memset", "memmove"}
+# The same with checks, which Ubuntu's compiler asks for by itself.
+NEEDED |= {"__memcpy_chk", "__memset_chk", "__memmove_chk", "__stack_chk_fail"}
 
 
 def problems(listing):
