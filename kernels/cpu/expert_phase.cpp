@@ -10,6 +10,11 @@ namespace {
 
 constexpr int kRowsAChunk = 8;
 
+// Values along k of an expert's panels: so few that a panel stays in the nearest cache, as an expert has few rows and
+// the next panel comes soon.
+constexpr int64_t kExpertSegment = 512;
+static_assert(kExpertSegment <= kSegment);
+
 // Takes pieces of a worker's memory one after another.
 class Taker {
  public:
@@ -58,8 +63,8 @@ int64_t fewOutputs(int64_t total, int64_t units, const Run& run) {
 // rows x outputs n0 .. n0 + n of one matrix into out[rows, kPanel], segment after segment along k.
 void multiplyMany(const Matrix& m, int64_t n0, int n, const std::byte* acts, int64_t stride, const ActLayout& layout,
                   int rows, float* decoded, std::byte* panel, float* out) {
-  for (int64_t k0 = 0; k0 < m.k; k0 += kSegment) {
-    const int64_t segment = std::min<int64_t>(kSegment, m.k - k0);
+  for (int64_t k0 = 0; k0 < m.k; k0 += kExpertSegment) {
+    const int64_t segment = std::min(kExpertSegment, m.k - k0);
     unpackPanel(m, n0, n, k0, segment, decoded, panel);
     for (int row = 0; row < rows; row += kStrip) {
       m.format->gemm({.panel = panel,

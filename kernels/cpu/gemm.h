@@ -191,15 +191,24 @@ static void gemmTile(const GemmArgs& a, int row, int firstVec) {
   }
 }
 
+// A tile of `rows` rows, at most kRows.
+template <class P, int kRows>
+LEMMA_SIMD void tileOf(int rows, const GemmArgs& a, int row, int firstVec) {
+  if constexpr (kRows > 1) {
+    if (rows < kRows) return tileOf<P, kRows - 1>(rows, a, row, firstVec);
+  }
+  gemmTile<P, kRows>(a, row, firstVec);
+}
+
+// As few tiles as there must be, all nearly as high: a tile of one or two rows waits for its own sums.
 template <class P>
 static void gemmPanel(const GemmArgs& a) {
   for (int v = 0; v < kPanel / kLanes; v += kTileVecs) {
-    int row = 0;
-    for (; row + kTileRows <= a.rows; row += kTileRows) gemmTile<P, kTileRows>(a, row, v);
-    if constexpr (kTileRows > 4) {
-      for (; row + 3 <= a.rows; row += 3) gemmTile<P, 3>(a, row, v);
+    int tiles = (a.rows + kTileRows - 1) / kTileRows;
+    for (int row = 0, height = 0; row < a.rows; row += height, --tiles) {
+      height = (a.rows - row + tiles - 1) / tiles;
+      tileOf<P, kTileRows>(height, a, row, v);
     }
-    for (; row < a.rows; ++row) gemmTile<P, 1>(a, row, v);
   }
 }
 
