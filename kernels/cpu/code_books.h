@@ -86,24 +86,41 @@ consteval LoadedBook<Point, kCount> loadedBook(const uint16_t (&packed)[kCount])
 template <class B, class Point>
 constexpr auto kLoaded = loadedBook<B, Point>(B::kPacked);
 
-// Of the points of a quad, four of eight values a block.
-struct PointNumbers {
-  alignas(16) uint16_t at[16];
-  [[gnu::always_inline]] PointNumbers(Lane early, Lane late) {
-    lstore(at, early);
-    lstore(at + 8, late);
+// Numbers that are loaded one by one must be stored first: GCC would take them out of the register instead, each by two
+// operations of the ports that products need, which is half as fast.
+template <int kCount>
+LEMMA_SIMD void stayInMemory(uint16_t (&numbers)[kCount]) {
+  asm volatile("" : "+m"(numbers));
+}
+
+// The points of a quad by 16 numbers, four of eight values a block, `early` of its first two blocks.
+struct PointByPoint {
+  template <class B>
+  LEMMA_UNIT void eights(Lane early, Lane late, Quad& first, Quad& second) {
+    alignas(16) uint16_t numbers[16];
+    lstore(numbers, early);
+    lstore(numbers + 8, late);
+    stayInMemory(numbers);
+    const auto half = [&](int i, int h) __attribute__((always_inline)) {
+      const uint16_t* const n = numbers + 4 * i + 2 * h;
+      const auto& points = kLoaded<B, uint64_t>.points;
+      return lqwords(points[n[0]], points[n[1]]);
+    };
+    first = lanes(half(0, 0), half(1, 0), half(2, 0), half(3, 0));
+    second = lanes(half(0, 1), half(1, 1), half(2, 1), half(3, 1));
   }
 };
-template <class B>
-LEMMA_SIMD void loadEights(const PointNumbers& numbers, Quad& first, Quad& second) {
-  const auto half = [&](int i, int h) __attribute__((always_inline)) {
-    const uint16_t* const n = numbers.at + 4 * i + 2 * h;
+#if defined(LEMMA_HAS_GATHERS)
+// The same, eight points by one instruction, which only some processors do quickly.
+struct Gathered {
+  template <class B>
+  LEMMA_UNIT void eights(Lane early, Lane late, Quad& first, Quad& second) {
     const auto& points = kLoaded<B, uint64_t>.points;
-    return lqwords(points[n[0]], points[n[1]]);
-  };
-  first = lanes(half(0, 0), half(1, 0), half(2, 0), half(3, 0));
-  second = lanes(half(0, 1), half(1, 1), half(2, 1), half(3, 1));
-}
+    first.v[0] = gatherQwords(points, levenDwords(early, late));
+    second.v[0] = gatherQwords(points, loddDwords(early, late));
+  }
+};
+#endif
 
 #if defined(__AVX512BW__)
 
@@ -154,7 +171,7 @@ LEMMA_SIMD void eightsOf(const Quad& numbers, int quad, Quad& first, Quad& secon
 #else
   alignas(16) uint16_t n[32];
   store(reinterpret_cast<std::byte*>(n), numbers);
-  loadEights<B>({load16(n + 16 * quad), load16(n + 16 * quad + 8)}, first, second);
+  PointByPoint::eights<B>(load16(n + 16 * quad), load16(n + 16 * quad + 8), first, second);
 #endif
 }
 
@@ -169,6 +186,7 @@ LEMMA_SIMD void foursOf(const Quad& numbers, Quad& first, Quad& second) {
 #else
   uint16_t n[32];
   store(reinterpret_cast<std::byte*>(n), numbers);
+  stayInMemory(n);
   const auto half = [&](int i, int h) __attribute__((always_inline)) {
     const uint16_t* const at = n + 8 * i + 4 * h;
     const auto& points = kLoaded<B, uint32_t>.points;

@@ -49,6 +49,11 @@ CpuFeatures cpuFeatures() {
       f.avx2 && zmm && bit(seven.b, 16) && bit(seven.b, 17) && bit(seven.b, 30) && bit(seven.b, 31);  // F DQ BW VL
   f.vnni = f.avx512 && bit(seven.c, 11);
   f.bf16 = f.vnni && bit(cpuid(7, 1).a, 5);
+  // Intel's give half as many products as floats (family 6, model 207), AMD's twice as many (family 25, model 17).
+  const bool intel = cpuid(0).b == 0x756e6547;  // "Genu"
+  f.quickBf16 = f.bf16 && !intel;
+  // Earlier ones of Intel's leak data by gathers and are slowed down for it; those with AVX512_FP16 do not.
+  f.quickGathers = f.avx512 && intel && bit(seven.d, 23);
   return f;
 }
 

@@ -128,6 +128,8 @@ struct KernelTable {
   const char* name = nullptr;
   const FormatKernels* formats = nullptr;
   int formatCount = 0;
+  const FormatKernels* gathered = nullptr;  // of some formats the same bits, quicker where gathers are (quickGathers)
+  int gatheredCount = 0;
 
   void (*rmsNorm)(const float* in, const float* weight, float eps, int64_t n, float* out) = nullptr;
   void (*quantize)(const float* in, int32_t firstBlock, int32_t blocks, const ActLayout& layout,

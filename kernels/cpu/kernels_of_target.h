@@ -80,20 +80,32 @@ constexpr FormatKernels kFormats[] = {
     unitFormat<UnitNVFP4, true>(Type::NVFP4),
     unitFormat<UnitTQ1_0, true>(Type::TQ1_0),
     unitFormat<UnitTQ2_0, true>(Type::TQ2_0),
-    unitFormat<UnitIQ1_S, true>(Type::IQ1_S),
-    unitFormat<UnitIQ1_M, true>(Type::IQ1_M),
+    unitFormat<UnitIQ1_S<PointByPoint>, true>(Type::IQ1_S),
+    unitFormat<UnitIQ1_M<PointByPoint>, true>(Type::IQ1_M),
     unitFormat<UnitIQ2_XXS, true>(Type::IQ2_XXS),
     unitFormat<UnitIQ2_XS, true>(Type::IQ2_XS),
-    unitFormat<UnitIQ2_S, true>(Type::IQ2_S),
+    unitFormat<UnitIQ2_S<PointByPoint>, true>(Type::IQ2_S),
     unitFormat<UnitIQ3_XXS, true>(Type::IQ3_XXS),
     unitFormat<UnitIQ3_S, true>(Type::IQ3_S),
 };
+
+#if defined(LEMMA_HAS_GATHERS)
+constexpr FormatKernels kGathered[] = {
+    unitFormat<UnitIQ1_S<Gathered>, true>(Type::IQ1_S),
+    unitFormat<UnitIQ1_M<Gathered>, true>(Type::IQ1_M),
+    unitFormat<UnitIQ2_S<Gathered>, true>(Type::IQ2_S),
+};
+#endif
 
 extern const KernelTable kKernels;
 constinit const KernelTable kKernels = {
     .name = LEMMA_STRING(LEMMA_CPU_TARGET),
     .formats = kFormats,
     .formatCount = int(sizeof(kFormats) / sizeof(kFormats[0])),
+#if defined(LEMMA_HAS_GATHERS)
+    .gathered = kGathered,
+    .gatheredCount = int(sizeof(kGathered) / sizeof(kGathered[0])),
+#endif
     .rmsNorm = rmsNorm,
     .quantize = quantize,
     .rope = rope,

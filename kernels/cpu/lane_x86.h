@@ -68,7 +68,10 @@ LEMMA_SIMD Lane lzipQwords(Lane a, Lane b) { return _mm_unpacklo_epi64(a, b); }
 LEMMA_SIMD Lane lzipHighQwords(Lane a, Lane b) { return _mm_unpackhi_epi64(a, b); }
 LEMMA_SIMD Lane lreorder(Lane v, Lane order) { return _mm_shuffle_epi8(v, order); }
 LEMMA_SIMD Lane lpackWords(Lane a, Lane b) { return _mm_packus_epi16(a, b); }  // of 0 to 255
-LEMMA_SIMD Lane loddDwords(Lane a, Lane b) {                                   // 1 and 3 of each
+LEMMA_SIMD Lane levenDwords(Lane a, Lane b) {                                  // 0 and 2 of each
+  return _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(a), _mm_castsi128_ps(b), 0x88));
+}
+LEMMA_SIMD Lane loddDwords(Lane a, Lane b) {  // 1 and 3 of each
   return _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(a), _mm_castsi128_ps(b), _MM_SHUFFLE(3, 1, 3, 1)));
 }
 LEMMA_SIMD Lane llastDwords(Lane v) { return _mm_shuffle_epi32(v, 0xff); }  // 3, four times

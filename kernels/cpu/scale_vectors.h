@@ -134,8 +134,8 @@ LEMMA_SIMD void unitScales(const std::byte* units, F* scale) {
 LEMMA_SCALE_VECTORS(UnitQ3_K, unitScales<B>(units, scale))
 LEMMA_SCALE_VECTORS(UnitQ6_K, unitScales<B>(units, scale))
 LEMMA_SCALE_VECTORS(UnitIQ2_XS, unitScales<B>(units, scale))
-LEMMA_SCALE_VECTORS(UnitIQ2_S, unitScales<B>(units, scale))
-LEMMA_SCALE_VECTORS(UnitIQ1_M, unitScales<B>(units, scale))
+LEMMA_SCALE_VECTORS(UnitIQ2_S<PointByPoint>, unitScales<B>(units, scale))
+LEMMA_SCALE_VECTORS(UnitIQ1_M<PointByPoint>, unitScales<B>(units, scale))
 
 // The same without halves: eight bytes of each.
 template <class B>
@@ -145,7 +145,12 @@ LEMMA_SIMD F unitScale(const std::byte* units) {
 }
 LEMMA_SCALE_VECTORS(UnitIQ4_XS, *scale = unitScale<B>(units))
 LEMMA_SCALE_VECTORS(UnitIQ3_S, *scale = unitScale<B>(units))
-LEMMA_SCALE_VECTORS(UnitIQ1_S, *scale = unitScale<B>(units))
+LEMMA_SCALE_VECTORS(UnitIQ1_S<PointByPoint>, *scale = unitScale<B>(units))
+#if defined(LEMMA_HAS_GATHERS)
+LEMMA_SCALE_VECTORS(UnitIQ2_S<Gathered>, unitScales<B>(units, scale))
+LEMMA_SCALE_VECTORS(UnitIQ1_M<Gathered>, unitScales<B>(units, scale))
+LEMMA_SCALE_VECTORS(UnitIQ1_S<Gathered>, *scale = unitScale<B>(units))
+#endif
 #undef LEMMA_SCALE_VECTORS
 
 template <class B>

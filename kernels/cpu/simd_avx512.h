@@ -50,6 +50,12 @@ LEMMA_SIMD F smallHalves(const void* p) {
 LEMMA_SIMD F loadBytes(const void* p) {  // signed
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))));
 }
+#if defined(__AVX512VNNI__)
+#define LEMMA_HAS_GATHERS 1
+LEMMA_SIMD I gatherQwords(const uint64_t* from, __m128i words) {  // by eight numbers of 16 bits
+  return _mm512_i64gather_epi64(_mm512_cvtepu16_epi64(words), from, 8);
+}
+#endif
 #define LEMMA_HAS_TO_HALF 1
 LEMMA_SIMD void storeHalf(void* p, F v) {
   _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));

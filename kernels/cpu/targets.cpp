@@ -1,6 +1,8 @@
 #include "kernels/cpu/targets.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 #include <vector>
 
 #include "kernels/api/type.h"
@@ -34,34 +36,47 @@ namespace {
 // Of smaller matrices a prompt takes no time worth rounding for.
 constexpr int64_t kLeastBfloatInputs = 512;
 
-// The table of `vnni` with the kernels of larger BF16 and 8-bit matrices ahead of the others.
-struct Bfloat {
-  std::vector<FormatKernels> formats;
-  KernelTable table = vnni::kKernels;
-  Bfloat() {
-    const std::span<const FormatKernels> all(table.formats, size_t(table.formatCount));
-    const auto add = [&](Type type, const BfloatFormat& with) {
-      FormatKernels many = *std::ranges::find(all, uint32_t(type), &FormatKernels::type);
-      many.acts = Acts::bfloats;
-      many.leastK = kLeastBfloatInputs;
-      many.panelBytesPerBlock = with.panelBytesPerBlock;
-      many.unpack = with.unpack;
-      many.gemm = with.gemm;
-      formats.push_back(many);
-    };
-    add(Type::BF16, bf16::kKernels.bf16);
-    add(Type::F8_E4M3, bf16::kKernels.f8);
-    formats.insert(formats.end(), all.begin(), all.end());
-    table.name = "bf16";
-    table.formats = formats.data();
-    table.formatCount = int(formats.size());
-    table.toBfloats = bf16::kKernels.toBfloats;
+// A table with some formats ahead of all others, so that they are found first.
+class Extended {
+ public:
+  Extended(const KernelTable& base, std::span<const FormatKernels> first)
+      : formats_(first.begin(), first.end()), table_(base) {
+    formats_.insert(formats_.end(), base.formats, base.formats + base.formatCount);
+    table_.formats = formats_.data();
+    table_.formatCount = int(formats_.size());
   }
+  Extended(const Extended&) = delete;
+  const KernelTable& table() const { return table_; }
+
+ private:
+  std::vector<FormatKernels> formats_;
+  KernelTable table_;
 };
 
+// The table of `vnni` with the kernels of larger BF16 and 8-bit matrices.
 const KernelTable& bfloatTable() {
-  static const Bfloat bfloat;
-  return bfloat.table;
+  const auto larger = [](Type type, const BfloatFormat& with) {
+    const std::span<const FormatKernels> all(vnni::kKernels.formats, size_t(vnni::kKernels.formatCount));
+    FormatKernels many = *std::ranges::find(all, uint32_t(type), &FormatKernels::type);
+    many.acts = Acts::bfloats;
+    many.leastK = kLeastBfloatInputs;
+    many.panelBytesPerBlock = with.panelBytesPerBlock;
+    many.unpack = with.unpack;
+    many.gemm = with.gemm;
+    return many;
+  };
+  KernelTable base = vnni::kKernels;
+  base.name = "bf16";
+  base.toBfloats = bf16::kKernels.toBfloats;
+  static const Extended bfloat(
+      base, std::array{larger(Type::BF16, bf16::kKernels.bf16), larger(Type::F8_E4M3, bf16::kKernels.f8)});
+  return bfloat.table();
+}
+
+const KernelTable& gatheringTable() {
+  const KernelTable& base = vnni::kKernels;
+  static const Extended gathering(base, {base.gathered, size_t(base.gatheredCount)});
+  return gathering.table();
 }
 
 struct Runnable {
@@ -71,7 +86,10 @@ struct Runnable {
     const bool has[] = {f.sse4, f.avx2, f.avxvnni, f.avx512, f.vnni, f.bf16};
     for (size_t i = 0; i < std::size(has); ++i) {
       if (has[i]) targets.push_back(builtTargets()[i]);
+      if (has[i] && targets.back().kernels == &vnni::kKernels && f.quickGathers)
+        targets.back().kernels = &gatheringTable();
     }
+    if (f.bf16 && !f.quickBf16) std::swap(targets.end()[-1], targets.end()[-2]);
   }
 };
 

@@ -1,5 +1,6 @@
-// How the formats with a code book (IQ1, IQ2, IQ3) are taken apart (weight_formats_k.h says what a unit is). Included
-// once a target, after code_books.h; constant data and pure functions, any thread.
+// How the formats with a code book (IQ1, IQ2, IQ3) are taken apart (weight_formats_k.h says what a unit is). Points:
+// how those of books too large for registers are loaded (code_books.h). Included once a target, after code_books.h;
+// constant data and pure functions, any thread.
 
 namespace lemma::cpu::LEMMA_CPU_TARGET {
 
@@ -61,6 +62,7 @@ struct UnitIQ2_XS : UnitOf256 {
   }
 };
 
+template <class Points>
 struct UnitIQ2_S : UnitOf256 {
   using Block = IQ2_S::Block;
   static constexpr int kBytes = sizeof(Block), kZero = BookIQ2_S::kZero;
@@ -73,8 +75,8 @@ struct UnitIQ2_S : UnitOf256 {
       const Lane above = lwordsRight(lmulWords(lreorder(high, blocks), toTop), 6);
       return lor(bytes, land(above, lwords(0x300)));
     };
-    const PointNumbers n(numbers(lzipBytes(low, zero), twoBytes(0)), numbers(lzipHighBytes(low, zero), twoBytes(2)));
-    loadEights<BookIQ2_S>(n, first, second);
+    Points::template eights<BookIQ2_S>(numbers(lzipBytes(low, zero), twoBytes(0)),
+                                       numbers(lzipHighBytes(low, zero), twoBytes(2)), first, second);
     giveSigns(load16(unit + offsetof(Block, signs) + 16 * quad), kZero, first, second);
   }
   static constexpr bool kUnsignedGroups = true;
@@ -124,6 +126,7 @@ LEMMA_SIMD void shiftDown(uint64_t downFirst, uint64_t downSecond, Quad& first, 
   second = addWhere(second, downSecond, -2);
 }
 
+template <class Points>
 struct UnitIQ1_S : UnitOf256 {
   using Block = IQ1_S::Block;
   static constexpr int kBytes = sizeof(Block), kZero = BookIQ1::kZero;
@@ -136,9 +139,8 @@ struct UnitIQ1_S : UnitOf256 {
       return lor(bytes, land(above, lwords(0x700)));
     };
     const Lane twice = lzipWords(groups, groups), zero = lzero();
-    const PointNumbers n(numbers(lzipBytes(low, zero), lzipDwords(twice, twice)),
-                         numbers(lzipHighBytes(low, zero), lzipHighDwords(twice, twice)));
-    loadEights<BookIQ1>(n, first, second);
+    Points::template eights<BookIQ1>(numbers(lzipBytes(low, zero), lzipDwords(twice, twice)),
+                                     numbers(lzipHighBytes(low, zero), lzipHighDwords(twice, twice)), first, second);
     const auto down = lqword<0>(lwordsRightSigned(groups, 15));
     shiftDown(down, down, first, second);
   }
@@ -154,6 +156,7 @@ struct UnitIQ1_S : UnitOf256 {
   }
 };
 
+template <class Points>
 struct UnitIQ1_M : UnitOf256 {
   using Block = IQ1_M::Block;
   static constexpr int kBytes = sizeof(Block), kZero = BookIQ1::kZero;
@@ -164,9 +167,8 @@ struct UnitIQ1_M : UnitOf256 {
     // Bits 0 to 2 and 4 to 6 of a byte are of its first and of its second point, bits 3 and 7 their shifts.
     const Lane above = lzipBytes(zero, highs), mask = lwords(0x700);
     const Lane even = land(above, mask), odd = land(lwordsRight(above, 4), mask);
-    const PointNumbers n(lor(lzipBytes(low, zero), lzipWords(even, odd)),
-                         lor(lzipHighBytes(low, zero), lzipHighWords(even, odd)));
-    loadEights<BookIQ1>(n, first, second);
+    Points::template eights<BookIQ1>(lor(lzipBytes(low, zero), lzipWords(even, odd)),
+                                     lor(lzipHighBytes(low, zero), lzipHighWords(even, odd)), first, second);
     const Lane bits = lwords(0x8008);
     const Lane down = lequalBytes(land(lzipBytes(highs, highs), bits), bits);
     const Lane halves = lreorder(down, lbytes(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
