@@ -24,7 +24,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Millis kDraftLoss = 500;
-constexpr int kKills = 180;
+constexpr int kWriterKills = 820, kMigrationKills = 180;
 
 // Runs the victim, kills it after `life` and returns all it said; `killed` is the time just before.
 std::string runAndKill(const std::string& database, const std::string& argument, std::chrono::microseconds life,
@@ -212,8 +212,8 @@ void killWriters(uint64_t seed, int kills, Sum& sum) {
 
 TEST(Kill, nothingAcknowledgedIsLost) {
   // Writers mostly wait, so several lives fit into the time of one.
-  constexpr int kFolders = 3;
-  const int kills = kKills * timesAsMuch();
+  constexpr int kFolders = 6;
+  const int kills = kWriterKills * timesAsMuch();
   Sum sum;
   std::vector<std::thread> folders;
   for (int i = 0; i < kFolders; ++i)
@@ -232,7 +232,7 @@ TEST(Kill, aMigrationIsDoneOrNotBegun) {
   std::mt19937_64 random(1000);
   const std::string fixture = readFile(std::string(LEMMA_TESTS_DIR) + "/goldens/storage/schema-1000.db");
   ASSERT_FALSE(fixture.empty());
-  const int kills = kKills * timesAsMuch();
+  const int kills = kMigrationKills * timesAsMuch();
   int before = 0, after = 0;
   // How long it takes undisturbed; the kills fall into that time.
   Millis killed = 0;
