@@ -1,5 +1,6 @@
 #include "kernels/cpu/cpu_backend.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -16,8 +17,11 @@
 #include "kernels/api/op_check.h"
 #include "kernels/cpu/cpu_features.h"
 #include "kernels/cpu/program.h"
+#include "kernels/cpu/runner.h"
 #include "kernels/cpu/targets.h"
 #include "kernels/cpu/thread_team.h"
+#include "kernels/cpu/topology.h"
+#include "kernels/cpu/weight_home.h"
 
 namespace lemma {
 namespace cpu {
@@ -55,13 +59,6 @@ class Memory {
   uint64_t bytes_ = 0;
 };
 
-int usableCores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1, int(std::thread::hardware_concurrency()));
-}
-
 constexpr int kMostThreads = 1024;
 
 struct Job {
@@ -70,70 +67,6 @@ struct Job {
   StepData step;
   const CancelFlag* cancel = nullptr;
   TensorView dst, src;
-};
-
-// Takes memory whole where it is used first, on the node of the thread that uses it, so that what a model takes does
-// not depend on which thread came to which piece of work.
-void touch(std::byte* memory, size_t& untouched) {
-  if (untouched > 0) std::memset(memory, 0, untouched);
-  untouched = 0;
-}
-
-// Threads go through a program's phases in step: chunks by one counter, a barrier after each phase.
-class Runner {
- public:
-  // Either flag cuts the work short.
-  Runner(CpuProgram& program, const Run& run, const CancelFlag& cancel, const CancelFlag& ending,
-         std::span<Worker> workers, WorkCount* work)
-      : program_(program), run_(run), cancel_(cancel), ending_(ending), workers_(workers), count_(work) {}
-
-  bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
-
-  static void work(void* self, int index) { static_cast<Runner*>(self)->work(index); }
-
- private:
-  void work(int index) {
-    Worker& worker = workers_[size_t(index)];
-    worker.prepared = -1;
-    touch(worker.scratch, worker.untouched);
-    uint32_t passed = 0;
-    for (const PhasePtr& phase : program_.phases) {
-      const int chunks = phase->chunks(run_);
-      if (chunks == 0) continue;
-      for (;;) {
-        const int chunk = next_.fetch_add(1, std::memory_order_relaxed);
-        if (chunk >= chunks) break;
-        if (cancel_.load(std::memory_order_relaxed) || ending_.load(std::memory_order_relaxed)) {
-          cancelled_.store(true, std::memory_order_relaxed);
-          break;
-        }
-        phase->run(run_, chunk, worker);
-        if (count_) count_->add(index);
-      }
-      ++passed;
-      if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == run_.threads) {
-        arrived_.store(0, std::memory_order_relaxed);
-        next_.store(0, std::memory_order_relaxed);
-        stop_ = cancelled();
-        passed_.store(passed, std::memory_order_release);
-      } else {
-        for (Spinner spin; passed_.load(std::memory_order_acquire) != passed;) spin.once();
-      }
-      if (stop_) return;
-    }
-  }
-
-  CpuProgram& program_;
-  const Run& run_;
-  const CancelFlag& cancel_;
-  const CancelFlag& ending_;
-  std::span<Worker> workers_;
-  WorkCount* const count_;
-  alignas(64) std::atomic<int> next_{0};
-  alignas(64) std::atomic<int> arrived_{0};
-  alignas(64) std::atomic<uint32_t> passed_{0};
-  bool stop_ = false;  // published by passed_
-  std::atomic<bool> cancelled_{false};
 };
 
 void copyRows(const TensorView& dst, const TensorView& src) {
@@ -148,14 +81,57 @@ void copyRows(const TensorView& dst, const TensorView& src) {
   }
 }
 
+// Which node each thread belongs to, where the threads that generate are on more than one.
+struct Placement {
+  std::vector<std::vector<int>> processors;  // a thread may run on; empty: threads run anywhere
+  std::vector<int> memory;                   // the system's numbers of the nodes with shares
+  std::vector<int> nodeOfThread;             // index of one of these
+  Shares shares;
+};
+
+Placement place(const Topology& topology, int threads, int promptThreads) {
+  const std::vector<int> plan = planThreads(topology, std::max(threads, promptThreads));
+  std::vector<int> indexOf(topology.nodes.size(), -1), memory, count;
+  for (size_t n = 0; n < topology.nodes.size(); ++n) {
+    const auto here = std::count(plan.begin(), plan.begin() + threads, int(n));
+    if (here == 0) continue;
+    indexOf[n] = int(memory.size());
+    memory.push_back(topology.nodes[n].memory);
+    count.push_back(int(here));
+  }
+  if (memory.size() < 2 || memory.size() > size_t(kMostNodes)) return {};
+  Placement p{.memory = std::move(memory), .shares = Shares(count)};
+  for (size_t i = 0; i < plan.size(); ++i) {
+    // Threads of prompts may be on nodes that have no share.
+    const int index = indexOf[size_t(plan[i])];
+    p.nodeOfThread.push_back(index >= 0 ? index : int(i % p.memory.size()));
+    p.processors.push_back(topology.nodes[size_t(plan[i])].processors);
+  }
+  return p;
+}
+
+// The calling thread on these alone; where the system says no it runs where it likes.
+void bindThread(const std::vector<int>& processors) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int p : processors) {
+    if (p < CPU_SETSIZE) CPU_SET(p, &set);
+  }
+  (void)pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+}
+
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(const BackendOptions& options, const Target& target, int threads, int promptThreads)
+  CpuBackend(const BackendOptions& options, const Target& target, const Topology& topology, int threads,
+             int promptThreads)
       : id_(options.id),
         target_(target),
         threads_(threads),
         promptThreads_(promptThreads),
         count_(options.work),
+        placement_(place(topology, threads, promptThreads)),
+        homes_(placement_.memory),
+        counters_(size_t(placement_.shares.nodes())),
         team_(std::max(threads, promptThreads)),
         workers_(size_t(team_.size())),
         workerMemory_(size_t(team_.size())),
@@ -199,6 +175,7 @@ class CpuBackend final : public Backend {
     if (!memory->allocate(std::max<uint64_t>(bytes, 1), usage == Usage::addresses)) {
       return fail(Err::outOfMemory, "no memory for a buffer of " + std::to_string(bytes) + " bytes");
     }
+    if (usage == Usage::kvCache || usage == Usage::activations) spread(*memory);
     BufferRef buf{
         .dev = id_, .space = Space::host, .id = nextBuffer_++, .bytes = memory->bytes(), .host = memory->data()};
     buffers_.emplace(buf.id, std::move(memory));
@@ -216,7 +193,7 @@ class CpuBackend final : public Backend {
   Result<TensorView> prepare(const TensorView& file) override { return file; }
 
   Result<std::unique_ptr<Program>> compile(std::span<const Op> ops, RowBucket bucket) override {
-    LEMMA_TRY(program, compileProgram(ops, bucket, *target_.kernels));
+    LEMMA_TRY(program, compileProgram(ops, bucket, *target_.kernels, manyNodes() ? &homes_ : nullptr));
     program->owner = this;
     LEMMA_CHECK(reserve(*program));
     return std::unique_ptr<Program>(std::move(program));
@@ -258,6 +235,17 @@ class CpuBackend final : public Backend {
     Error why;
   };
 
+  bool manyNodes() const { return placement_.shares.nodes() > 1; }
+
+  // Of what all threads read and write, no node shall bear the whole load.
+  void spread(const Memory& memory) const {
+    if (manyNodes() && memory.data()) interleavePages(memory.data(), memory.bytes(), placement_.memory);
+  }
+
+  static void bind(void* self, int index) {
+    bindThread(static_cast<CpuBackend*>(self)->placement_.processors[size_t(index)]);
+  }
+
   // Memory for the largest program so far. Waits until nothing runs: programs share it.
   Result<void> reserve(const CpuProgram& program) {
     std::unique_lock lock(mutex_);
@@ -269,6 +257,7 @@ class CpuBackend final : public Backend {
       return true;
     };
     bool fits = grow(shared_, program.sharedBytes + 64, sharedUntouched_);
+    spread(shared_);
     for (size_t i = 0; i < workers_.size(); ++i) {
       fits = fits && grow(workerMemory_[i], program.workerBytes + 64, workers_[i].untouched);
       workers_[i].scratch = workerMemory_[i].data();
@@ -293,6 +282,7 @@ class CpuBackend final : public Backend {
 
   // The leader's thread: jobs in order, each with the team.
   void lead() {
+    if (manyNodes()) team_.run(team_.size(), bind, this);
     for (uint32_t seen = 0;;) {
       // Between two tokens the next step comes soon: look for it a while before sleeping.
       for (Spinner spin; pending_.load(std::memory_order_acquire) == seen && spin.spins() < kLookFor;) spin.once();
@@ -326,10 +316,12 @@ class CpuBackend final : public Backend {
     CpuProgram& p = *job.program;
     Run run{
         .step = &job.step, .threads = job.step.rows > kFewRows ? promptThreads_ : threads_, .shared = shared_.data()};
+    run.shares = &placement_.shares;
+    run.cancel = job.cancel;
     if (p.tiledHeads > 0) run.tileCount = cutTiles(p, job.step, run.threads);
     run.tiles = p.tiles.data();
     touch(shared_.data(), sharedUntouched_);
-    Runner runner(p, run, *job.cancel, ending_, workers_, count_);
+    Runner runner(p.phases, run, *job.cancel, ending_, workers_, counters_, placement_.nodeOfThread, count_);
     team_.run(run.threads, Runner::work, &runner);
     if (p.source) LEMMA_CHECK(p.source->takeFailure());
     if (runner.cancelled()) return cancelled();
@@ -360,6 +352,9 @@ class CpuBackend final : public Backend {
   const Target target_;
   const int threads_, promptThreads_;
   WorkCount* const count_;
+  const Placement placement_;
+  WeightHomes homes_;
+  std::vector<ChunkCounter> counters_;  // one a node
   uint32_t nextBuffer_ = 1;
   std::map<uint32_t, std::unique_ptr<Memory>> buffers_;
 
@@ -385,6 +380,10 @@ class CpuBackend final : public Backend {
 }  // namespace cpu
 
 Result<std::unique_ptr<Backend>> makeCpuBackend(const BackendOptions& options) {
+  return makeCpuBackend(options, cpu::machineTopology());
+}
+
+Result<std::unique_ptr<Backend>> makeCpuBackend(const BackendOptions& options, const cpu::Topology& topology) {
   const auto targets = cpu::runnableTargets();
   if (targets.empty()) return fail(Err::unsupported, "the cpu backend needs a processor with SSE4.2 or ASIMD");
   const cpu::Target* target = &targets.back();
@@ -399,13 +398,14 @@ Result<std::unique_ptr<Backend>> makeCpuBackend(const BackendOptions& options) {
       std::max(options.threads, options.promptThreads) > cpu::kMostThreads) {
     return fail(Err::badValue, "the number of threads is outside 0.." + std::to_string(cpu::kMostThreads));
   }
-  const int threads = options.threads > 0 ? options.threads : cpu::usableCores();
+  const int threads =
+      options.threads > 0 ? options.threads : std::min(cpu::defaultThreads(topology), cpu::kMostThreads);
   const int promptThreads = options.promptThreads > 0 ? options.promptThreads : threads;
-  return std::make_unique<cpu::CpuBackend>(options, *target, threads, promptThreads);
+  return std::make_unique<cpu::CpuBackend>(options, *target, topology, threads, promptThreads);
 }
 
 std::unique_ptr<Backend> makeCpuBackend(const cpu::Target& target, int threads) {
-  return std::make_unique<cpu::CpuBackend>(BackendOptions{}, target, threads, threads);
+  return std::make_unique<cpu::CpuBackend>(BackendOptions{}, target, cpu::machineTopology(), threads, threads);
 }
 
 std::span<const std::string_view> cpuTargets() {

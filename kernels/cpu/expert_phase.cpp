@@ -279,9 +279,13 @@ int64_t ExpertGatePhase::outputs(const Run& run) const {
   return fewOutputs(layer->hidden(), layer->turnOf(run, turn).count, run);
 }
 
-int ExpertGatePhase::chunks(const Run& run) const {
+int ExpertGatePhase::firstChunk(const Run& run, int node) const {
   const int count = layer->turnOf(run, turn).count;
-  return count == 0 ? 0 : int(count * ((layer->hidden() + outputs(run) - 1) / outputs(run)));
+  if (count == 0) return 0;
+  const int64_t width = outputs(run);
+  int64_t blocks = 0;
+  for (int before = 0; before < node; ++before) blocks += run.shares->pieces(layer->hidden(), width, before);
+  return int(count * blocks);
 }
 
 size_t ExpertGatePhase::scratchBytes() const {
@@ -293,9 +297,17 @@ void ExpertGatePhase::run(const Run& run, int chunk, Worker& worker) const {
   const ExpertLayer& e = *layer;
   const ExpertLayer::Lists l = e.lists(run);
   const Scratch s = scratchOf(worker.scratch, e, e.gate.front(), &e.up.front());
-  const int64_t width = outputs(run), blocks = (e.hidden() + width - 1) / width;
-  const int32_t expert = l.order[e.turnOf(run, turn).first + chunk / blocks];
-  const int64_t n0 = chunk % blocks * width, n = std::min(width, e.hidden() - n0);
+  const ExpertLayer::Turn t = e.turnOf(run, turn);
+  const int64_t width = outputs(run);
+  int node = 0;
+  int64_t blocks = run.shares->pieces(e.hidden(), width, 0), at = chunk;
+  while (at >= t.count * blocks) {
+    at -= t.count * blocks;
+    blocks = run.shares->pieces(e.hidden(), width, ++node);
+  }
+  const int32_t expert = l.order[t.first + at / blocks];
+  const auto [begin, end] = run.shares->rows(e.hidden(), node);
+  const int64_t n0 = begin + at % blocks * width, n = std::min(width, end - n0);
   const int32_t first = l.first[expert];
   const int count = l.first[expert + 1] - first;
   const std::byte* const acts = l.in + first * e.inStride();
@@ -305,6 +317,7 @@ void ExpertGatePhase::run(const Run& run, int chunk, Worker& worker) const {
     const Matrix* const found = e.matrix(i == 0 ? ExpertLayer::Set::gate : ExpertLayer::Set::up, expert, room);
     if (!found) return;
     const Matrix& m = *found;
+    bringHome(m, run, node);
     if (few) {
       multiplyFew(m, n0, n,
                   {.acts = acts,
@@ -343,9 +356,12 @@ int64_t ExpertDownPhase::outputs(const Run& run) const {
   return layer->rows(run) > kFewRows ? kPanel : fewOutputs(layer->down.front().n, 1, run);
 }
 
-int ExpertDownPhase::chunks(const Run& run) const {
+int ExpertDownPhase::firstChunk(const Run& run, int node) const {
   if (layer->rows(run) == 0 || (turn > 0 && layer->turnOf(run, turn).count == 0)) return 0;
-  return int((layer->down.front().n + outputs(run) - 1) / outputs(run));
+  const int64_t width = outputs(run);
+  int64_t count = 0;
+  for (int before = 0; before < node; ++before) count += run.shares->pieces(layer->down.front().n, width, before);
+  return int(count);
 }
 
 size_t ExpertDownPhase::scratchBytes() const {
@@ -357,7 +373,12 @@ void ExpertDownPhase::run(const Run& run, int chunk, Worker& worker) const {
   const ExpertLayer& e = *layer;
   const ExpertLayer::Lists l = e.lists(run);
   const Scratch s = scratchOf(worker.scratch, e, e.down.front(), nullptr);
-  const int64_t width = outputs(run), n0 = chunk * width, n = std::min(width, e.down.front().n - n0);
+  const int64_t width = outputs(run), outs = e.down.front().n;
+  int node = 0;
+  int64_t at = chunk;
+  for (int64_t pieces; at >= (pieces = run.shares->pieces(outs, width, node)); ++node) at -= pieces;
+  const auto [begin, end] = run.shares->rows(outs, node);
+  const int64_t n0 = begin + at * width, n = std::min(width, end - n0);
   const int rows = e.rows(run);
   for (int r = 0; turn == 0 && r < rows; ++r) {
     float* const out = e.out.row(r) + n0;
@@ -377,6 +398,7 @@ void ExpertDownPhase::run(const Run& run, int chunk, Worker& worker) const {
     const Matrix* const found = e.matrix(ExpertLayer::Set::down, expert, room);
     if (!found) return;
     const Matrix& m = *found;
+    bringHome(m, run, node);
     const std::byte* const acts = l.hidden + first * e.hiddenStride();
     if (few) {
       multiplyFew(m, n0, n,

@@ -118,11 +118,15 @@ struct ExpertInputPhase final : Phase {
   void run(const Run& run, int chunk, Worker& worker) const override;
 };
 
+// A node has a share of the rows of every expert: whole experts would leave a node idle where a token chooses others.
+
 // hidden = up x gated by gate x, of every pair of a turn.
 struct ExpertGatePhase final : Phase {
   const ExpertLayer* layer = nullptr;
   int turn = 0;
-  int chunks(const Run& run) const override;
+  int chunks(const Run& run) const override { return firstChunk(run, run.shares->nodes()); }
+  bool byNode() const override { return true; }
+  int firstChunk(const Run& run, int node) const override;
   void run(const Run& run, int chunk, Worker& worker) const override;
   size_t scratchBytes() const override;
 
@@ -134,7 +138,9 @@ struct ExpertGatePhase final : Phase {
 struct ExpertDownPhase final : Phase {
   const ExpertLayer* layer = nullptr;
   int turn = 0;
-  int chunks(const Run& run) const override;
+  int chunks(const Run& run) const override { return firstChunk(run, run.shares->nodes()); }
+  bool byNode() const override { return true; }
+  int firstChunk(const Run& run, int node) const override;
   void run(const Run& run, int chunk, Worker& worker) const override;
   size_t scratchBytes() const override;
 

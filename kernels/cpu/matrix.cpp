@@ -1,5 +1,7 @@
 #include "kernels/cpu/matrix.h"
 
+#include "kernels/cpu/weight_home.h"
+
 namespace lemma::cpu {
 namespace {
 
@@ -29,12 +31,13 @@ const FormatKernels* kernelsFor(const KernelTable& kernels, const TensorView& we
   return weight.scales.empty() || factors ? formatOf(kernels, weight.type, weight.ne[0]) : nullptr;
 }
 
-Matrix matrixOf(const TensorView& view, const KernelTable& kernels, bool asFloats) {
+Matrix matrixOf(const TensorView& view, const KernelTable& kernels, bool asFloats, WeightHomes* homes) {
   Matrix m{.data = view.data(),
            .rowBytes = uint64_t(view.nb[1]),
            .k = view.ne[0],
            .n = view.ne[1],
            .format = kernelsFor(kernels, view),
+           .home = homes ? homes->of(view) : nullptr,
            .view = view};
   if (asFloats && m.format && m.format->acts == Acts::bfloats) m.format = formatOf(kernels, view.type, 0);
   if (!m.format || (asFloats && m.format->acts != Acts::floats)) {

@@ -9,6 +9,9 @@
 
 namespace lemma::cpu {
 
+class WeightHome;
+class WeightHomes;
+
 constexpr int kChunksAThread = 8;     // enough that threads of different speed end together
 constexpr int64_t kFewOutputs = 512;  // most outputs of a chunk of few rows
 constexpr int kStrip = 48;            // rows multiplied before their results are finished
@@ -19,6 +22,7 @@ struct Matrix {
   int64_t k = 0, n = 0;
   const FormatKernels* format = nullptr;  // F32's where rows are decoded first
   bool decode = false;                    // whether they are, by decodeRow()
+  WeightHome* home = nullptr;             // of its pages; null with one node
   TensorView view;
 };
 
@@ -28,8 +32,10 @@ const FormatKernels* formatOf(const KernelTable& kernels, Type type, int64_t k);
 // Null too where rows are decoded first for another reason.
 const FormatKernels* kernelsFor(const KernelTable& kernels, const TensorView& weight);
 
-// `view` is {k, n}; asFloats: multiplied with floats although its format has kernels for other activations.
-Matrix matrixOf(const TensorView& view, const KernelTable& kernels, bool asFloats = false);
+// `view` is {k, n}; asFloats: multiplied with floats although its format has kernels for other activations. With
+// `homes` the matrix has one.
+Matrix matrixOf(const TensorView& view, const KernelTable& kernels, bool asFloats = false,
+                WeightHomes* homes = nullptr);
 
 int64_t panelBytes(const Matrix& m);
 int64_t decodedBytes(int64_t k);  // of the float rows that a format without kernels needs

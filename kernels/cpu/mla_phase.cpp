@@ -74,6 +74,11 @@ void multiplyRows(const KernelTable& kernels, const Matrix& m, const ActLayout& 
 
 }  // namespace
 
+void MlaLayer::bringHome(const std::vector<Matrix>& matrices, const Run& run, int head) const {
+  const Matrix& m = matrices[size_t(head)];
+  if (m.home) m.home->bring(run.shares->nodeOfPart(heads, head), 0, m.n, *run.cancel);
+}
+
 size_t MlaAbsorbPhase::scratchBytes() const {
   return size_t(fewScratch(nullptr, layer->nope(), layer->latent, layer->nopeLayout).bytes);
 }
@@ -82,6 +87,7 @@ void MlaAbsorbPhase::run(const Run& run, int head, Worker& worker) const {
   worker.prepared = -1;
   const MlaLayer& l = *layer;
   const int rows = run.step->rows;
+  l.bringHome(l.keys, run, head);
   const FewScratch s = fewScratch(worker.scratch, l.nope(), l.latent, l.nopeLayout);
   const auto query = [&](int r) { return l.q.row(r) + int64_t(head) * l.headDim; };
   const auto absorbed = [&](int r) { return l.absorbed.row(r) + head * (l.latent + l.ropeDims); };
@@ -111,6 +117,7 @@ void MlaValuePhase::run(const Run& run, int head, Worker& worker) const {
   worker.prepared = -1;
   const MlaLayer& l = *layer;
   const int rows = run.step->rows;
+  l.bringHome(l.values, run, head);
   const FewScratch s = fewScratch(worker.scratch, l.latent, l.vDim, l.latentLayout);
   multiplyRows(*l.kernels, l.values[size_t(head)], l.latentLayout, rows, s, [&](int r) {
     attention->mergeHead(run, r, head, s.row);
@@ -140,6 +147,8 @@ void MlaExpandedPhase::run(const Run& run, int head, Worker& worker) const {
   const MlaLayer& l = *layer;
   const StepData& step = *run.step;
   const int64_t ldValues = padded(l.vDim);
+  l.bringHome(l.keys, run, head);
+  l.bringHome(l.values, run, head);
   auto* const keys = reinterpret_cast<float*>(worker.scratch);    // [nope][latent]
   float* const values = keys + roundUp(l.nope() * l.latent, 16);  // [latent][ldValues]
   float* const row = values + l.latent * ldValues;

@@ -26,12 +26,15 @@ struct MlaLayer {
   Rows absorbed;                       // [few rows][heads][latent + ropeDims]
 
   int nope() const { return headDim - ropeDims; }
+  // Whole heads are a node's share here. `matrices` is keys or values.
+  void bringHome(const std::vector<Matrix>& matrices, const Run& run, int head) const;
 };
 
 // absorbed = the query of each head times its key matrix, and the rotated part.
 struct MlaAbsorbPhase final : Phase {
   const MlaLayer* layer = nullptr;
   int chunks(const Run& run) const override { return run.step->rows <= kFewRows ? layer->heads : 0; }
+  bool byNode() const override { return true; }
   void run(const Run& run, int chunk, Worker& worker) const override;
   size_t scratchBytes() const override;
 };
@@ -41,6 +44,7 @@ struct MlaValuePhase final : Phase {
   const MlaLayer* layer = nullptr;
   AttentionPhase* attention = nullptr;  // whose parts are merged
   int chunks(const Run& run) const override { return run.step->rows <= kFewRows ? layer->heads : 0; }
+  bool byNode() const override { return true; }
   void run(const Run& run, int chunk, Worker& worker) const override;
   size_t scratchBytes() const override;
 };
@@ -49,6 +53,7 @@ struct MlaValuePhase final : Phase {
 struct MlaExpandedPhase final : Phase {
   const MlaLayer* layer = nullptr;
   int chunks(const Run& run) const override { return run.step->rows > kFewRows ? layer->heads : 0; }
+  bool byNode() const override { return true; }
   void run(const Run& run, int chunk, Worker& worker) const override;
   size_t scratchBytes() const override;
 };

@@ -1,6 +1,7 @@
-// What a compiled program is made of: phases, each a number of chunks that threads take by an atomic counter, with a
-// barrier between phases. Phases hold resolved pointers and shapes; what changes from step to step is in Run.
-// Made by ProgramBuilder, run by the backend's threads; a phase is never changed after compile.
+// What a compiled program is made of: phases, each a number of chunks that threads take by an atomic counter (one for
+// each NUMA node where they read weights), with a barrier between phases. Phases hold resolved pointers and shapes;
+// what changes from step to step is in Run. Made by ProgramBuilder, run by the backend's threads; a phase is never
+// changed after compile.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +12,8 @@
 #include "kernels/api/op.h"
 #include "kernels/cpu/kernel_table.h"
 #include "kernels/cpu/matrix.h"
+#include "kernels/cpu/shares.h"
+#include "kernels/cpu/weight_home.h"
 
 namespace lemma::cpu {
 
@@ -25,6 +28,8 @@ struct Run {
   std::byte* shared = nullptr;  // the program's scratch: quantised rows, rope tables, attention parts
   const QueryTile* tiles = nullptr;
   int tileCount = 0;
+  const Shares* shares = &kOneShare;
+  const CancelFlag* cancel = nullptr;
 
   int rows(bool wanted) const { return wanted ? step->wanted : step->rows; }
 };
@@ -40,12 +45,23 @@ class Phase {
  public:
   virtual ~Phase() = default;
   virtual int chunks(const Run& run) const = 0;  // 0 = nothing to do in this run, no barrier
+  // Whether a chunk reads one node's share of weights. Then the chunks of a node lie together: from firstChunk(node)
+  // on to that of the next, chunks() at the end.
+  virtual bool byNode() const { return false; }
+  virtual int firstChunk(const Run& run, int node) const { return int(run.shares->part(chunks(run), node)); }
   virtual void run(const Run& run, int chunk, Worker& worker) const = 0;
   virtual size_t scratchBytes() const { return 0; }
   int index = 0;  // in its program
 };
 
 using PhasePtr = std::unique_ptr<Phase>;
+
+// Before rows of a node's share of a matrix are multiplied.
+inline void bringHome(const Matrix& m, const Run& run, int node) {
+  if (!m.home) return;
+  const auto [begin, end] = run.shares->rows(m.n, node);
+  m.home->bring(node, begin, end, *run.cancel);
+}
 
 struct Rows {  // F32 activations
   float* data = nullptr;
@@ -188,14 +204,16 @@ struct ProductPhase final : Phase {
   Gate gate = Gate::silu;
   Rows gatedOut;  // null data: only gatedBytes
   const RowSource* gatedBytes = nullptr;
-  int chunks(const Run& run) const override;
+  int chunks(const Run& run) const override { return firstChunk(run, run.shares->nodes()); }
+  bool byNode() const override { return true; }
+  int firstChunk(const Run& run, int node) const override;
   void run(const Run& run, int chunk, Worker& worker) const override;
   size_t scratchBytes() const override;
 
  private:
   struct Scratch;
   struct Piece {
-    int product = 0;
+    int product = 0, node = 0;
     int64_t n0 = 0, n = 0;  // outputs
     int row0 = 0, rows = 0;
   };

@@ -111,32 +111,43 @@ ProductPhase::Cut ProductPhase::cut(const Run& run) const {
   return c;
 }
 
-int ProductPhase::chunks(const Run& run) const {
+int ProductPhase::firstChunk(const Run& run, int node) const {
   if (run.rows(wanted) == 0) return 0;
   const Cut c = cut(run);
   int64_t count = 0;
-  for (size_t i = 0; i < cutProducts(); ++i) count += (products[i].weight.n + c.outputs - 1) / c.outputs * c.rowBlocks;
+  for (int before = 0; before < node; ++before) {
+    for (size_t i = 0; i < cutProducts(); ++i) {
+      count += run.shares->pieces(products[i].weight.n, c.outputs, before) * c.rowBlocks;
+    }
+  }
   return int(count);
 }
 
 ProductPhase::Piece ProductPhase::piece(const Run& run, int chunk) const {
   const Cut c = cut(run);
   int64_t at = chunk;
-  for (size_t i = 0;; ++i) {
-    const int64_t n = products[i].weight.n, pieces = (n + c.outputs - 1) / c.outputs * c.rowBlocks;
-    if (at >= pieces) {
-      at -= pieces;
-      continue;
+  for (int node = 0;; ++node) {
+    for (size_t i = 0; i < cutProducts(); ++i) {
+      const auto [begin, end] = run.shares->rows(products[i].weight.n, node);
+      const int64_t pieces = (end - begin + c.outputs - 1) / c.outputs * c.rowBlocks;
+      if (at >= pieces) {
+        at -= pieces;
+        continue;
+      }
+      Piece p{.product = int(i), .node = node, .row0 = int(at % c.rowBlocks) * c.rows};
+      p.n0 = begin + at / c.rowBlocks * c.outputs;
+      p.n = std::min(c.outputs, end - p.n0);
+      p.rows = std::min(c.rows, run.rows(wanted) - p.row0);
+      return p;
     }
-    Piece p{.product = int(i), .n0 = at / c.rowBlocks * c.outputs, .row0 = int(at % c.rowBlocks) * c.rows};
-    p.n = std::min(c.outputs, n - p.n0);
-    p.rows = std::min(c.rows, run.rows(wanted) - p.row0);
-    return p;
   }
 }
 
 void ProductPhase::run(const Run& run, int chunk, Worker& worker) const {
   const Piece p = piece(run, chunk);
+  if (run.shares->nodes() > 1) {
+    for (int i = 0; i < (gated ? 2 : 1); ++i) bringHome(products[size_t(p.product + i)].weight, run, p.node);
+  }
   if (run.rows(wanted) <= kFewRows) {
     few(run, p, worker);
   } else {

@@ -43,8 +43,8 @@ Pool poolOf(const TensorView& v) {
 
 class ProgramBuilder {
  public:
-  ProgramBuilder(std::span<const Op> ops, RowBucket bucket, const KernelTable& kernels)
-      : ops_(ops), kernels_(kernels), program_(std::make_unique<CpuProgram>()) {
+  ProgramBuilder(std::span<const Op> ops, RowBucket bucket, const KernelTable& kernels, WeightHomes* homes)
+      : ops_(ops), kernels_(kernels), homes_(homes), program_(std::make_unique<CpuProgram>()) {
     program_->bucket = bucket;
     program_->kept.resize(ops.size());
   }
@@ -412,7 +412,7 @@ class ProgramBuilder {
   }
 
   Product product(const Op& op) {
-    return {.weight = matrixOf(op.in[1], kernels_),
+    return {.weight = matrixOf(op.in[1], kernels_, false, homes_),
             .out = rowsOf(op.out[0]),
             .residual = rowsOf(op.in[3]),
             .bias = floats(op.in[2])};
@@ -436,8 +436,8 @@ class ProgramBuilder {
     for (int h = 0; h < l.heads; ++h) {
       l.keyViews.push_back(planeOf(op.in[2], h));
       l.valueViews.push_back(planeOf(op.in[3], h));
-      l.keys.push_back(matrixOf(l.keyViews.back(), kernels_));
-      l.values.push_back(matrixOf(l.valueViews.back(), kernels_));
+      l.keys.push_back(matrixOf(l.keyViews.back(), kernels_, false, homes_));
+      l.values.push_back(matrixOf(l.valueViews.back(), kernels_, false, homes_));
     }
     l.nopeLayout = actLayout(l.nope());
     l.latentLayout = actLayout(l.latent);
@@ -508,10 +508,10 @@ class ProgramBuilder {
     l.maxRows = std::max(program_->bucket.rows, program_->bucket.wanted);
     // Gate and up read the same rows, so both take them rounded alike or neither.
     const bool mixed = actsOf(op.experts[0]->experts.front()) != actsOf(op.experts[1]->experts.front());
-    for (const TensorView& e : op.experts[0]->experts) l.gate.push_back(matrixOf(e, kernels_, mixed));
-    for (const TensorView& e : op.experts[1]->experts) l.up.push_back(matrixOf(e, kernels_, mixed));
-    for (const TensorView& e : op.experts[2]->experts) l.down.push_back(matrixOf(e, kernels_));
+    WeightHomes* const homes = l.origin.source ? nullptr : homes_;  // what a disk brings lies where there is room
     for (size_t set = 0; set < 3; ++set) {
+      std::vector<Matrix>& to = set == 0 ? l.gate : set == 1 ? l.up : l.down;
+      for (const TensorView& e : op.experts[set]->experts) to.push_back(matrixOf(e, kernels_, set < 2 && mixed, homes));
       for (const TensorView& b : op.experts[set]->biases) l.biases[set].push_back(floats(b));
     }
     l.kind = op.p.gate;
@@ -580,6 +580,7 @@ class ProgramBuilder {
 
   std::span<const Op> ops_;
   const KernelTable& kernels_;
+  WeightHomes* const homes_;
   std::unique_ptr<CpuProgram> program_;
   const AttentionPhase* merged_ = nullptr;  // what the next products read
   const RowSource* ready_ = nullptr;
@@ -591,8 +592,8 @@ class ProgramBuilder {
 }  // namespace
 
 Result<std::unique_ptr<CpuProgram>> compileProgram(std::span<const Op> ops, RowBucket bucket,
-                                                   const KernelTable& kernels) {
-  return ProgramBuilder(ops, bucket, kernels).build();
+                                                   const KernelTable& kernels, WeightHomes* homes) {
+  return ProgramBuilder(ops, bucket, kernels, homes).build();
 }
 
 }  // namespace lemma::cpu

@@ -39,7 +39,8 @@ struct CpuProgram final : Program {
 // What fuses: a norm into the products that alone read it; products of one input; gate, up and glu; the 8-bit
 // rounding of a product's input into whatever makes that input; ropes and kvWrite and other row-wise ops in sequence.
 // What is fused this way is not written, unless Op::outlives asks for it.
+// `homes` is told of every matrix in memory, where weights are shared among nodes; it outlives the program.
 Result<std::unique_ptr<CpuProgram>> compileProgram(std::span<const Op> ops, RowBucket bucket,
-                                                   const KernelTable& kernels);
+                                                   const KernelTable& kernels, WeightHomes* homes = nullptr);
 
 }  // namespace lemma::cpu
