@@ -94,7 +94,13 @@ constexpr NameRow kDeepseekNames[] = {
     {"self_attn.kv_b_proj", "attn_kv_b"},
 };
 
-void deepseek(ConfigTranslation& t) {
+// What a config.json does not say is what the family's own configuration class has; transformers' class for V3 has no
+// such keys, as V3 knows no other way.
+struct DeepseekChoice {
+  const char *scoring, *method;
+};
+
+void deepseek(ConfigTranslation& t, const DeepseekChoice& unsaid) {
   // The projection of keys and values is one matrix, so the heads are those of the form before absorption.
   const uint64_t nope = t.need("qk_nope_head_dim"), rope = t.need("qk_rope_head_dim");
   t.set("attention.head_count_kv", t.need("num_attention_heads"));
@@ -103,10 +109,10 @@ void deepseek(ConfigTranslation& t) {
   t.set("attention.key_length", nope + rope);
   t.set("attention.value_length", t.need("v_head_dim"));
 
-  const std::string scoring = t.config().text("scoring_func").value_or("softmax");
+  const std::string scoring = t.config().text("scoring_func").value_or(unsaid.scoring);
   t.unfitUnless(scoring == "softmax" || scoring == "sigmoid", "scoring_func", "is " + quotedName(scoring));
   t.set("expert_gating_func", uint64_t(scoring == "sigmoid" ? 2 : 1));
-  const std::string method = t.config().text("topk_method").value_or("greedy");
+  const std::string method = t.config().text("topk_method").value_or(unsaid.method);
   t.unfitUnless(method == "greedy" || method == "group_limited_greedy" || method == "noaux_tc", "topk_method",
                 "is " + quotedName(method));
   const bool grouped = method != "greedy";
@@ -271,13 +277,19 @@ constexpr HfFamily kFamilies[] = {
      .keys = kDeepseekKeys,
      .layer = kDeepseekNames,
      .ownHeads = true,
-     .more = deepseek},
+     .more =
+         [](ConfigTranslation& t) {
+           deepseek(t, {"softmax", "greedy"});
+         }},
     {.modelType = "deepseek_v3",
      .architecture = "deepseek2",
      .keys = kDeepseekKeys,
      .layer = kDeepseekNames,
      .ownHeads = true,
-     .more = deepseek},
+     .more =
+         [](ConfigTranslation& t) {
+           deepseek(t, {"sigmoid", "noaux_tc"});
+         }},
 };
 
 // ---- names

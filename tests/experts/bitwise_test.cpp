@@ -80,7 +80,7 @@ std::string label(const testing::TestParamInfo<EveryTarget::ParamType>& tested) 
 
 INSTANTIATE_TEST_SUITE_P(All, EveryTarget,
                          testing::Combine(testing::Values("qwen2moe", "qwen3moe", "glm4moe", "gpt-oss"),
-                                          testing::ValuesIn(targetsOfSmallModels())),
+                                          testing::ValuesIn(cpuTargetNames())),
                          label);
 
 class EveryArchitecture : public testing::TestWithParam<const char*> {};

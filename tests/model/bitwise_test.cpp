@@ -33,7 +33,7 @@ std::vector<Target> targets() {
         out.push_back({architecture, std::string(entry.name), "", kvType});
         continue;
       }
-      for (const std::string& t : targetsOfSmallModels()) {
+      for (const std::string& t : cpuTargetNames()) {
         out.push_back({architecture, std::string(entry.name), t, kvType});
       }
     }

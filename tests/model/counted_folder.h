@@ -10,10 +10,36 @@ namespace lemma::test {
 
 using Rename = std::string (*)(const std::string&);
 
-// float32 under the names of transformers' parameters.
+inline std::string_view charsOf(const std::vector<std::byte>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// A tensor of BF16, or of 8-bit floats with a factor for each block of 128 x 128; false where it is of float32.
+inline bool writeSmaller(const nlohmann::json& t, SafetensorsWriter& w) {
+  const auto ne = t["ne"].get<std::vector<uint64_t>>();
+  const uint64_t count = std::accumulate(ne.begin(), ne.end(), uint64_t(1), std::multiplies<>());
+  const auto name = t["hf"].get<std::string>();
+  const auto seed = t["seed"].get<uint64_t>();
+  const float scale = t["scale"].get<float>();
+  const std::vector<uint64_t> shape(ne.rbegin(), ne.rend());
+  if (t["type"] == "BF16") {
+    w.tensor(name, "BF16", shape, charsOf(countedBfloats(seed, count, scale, t["offset"].get<float>())));
+  } else if (t["type"] == "F8_E4M3") {
+    constexpr uint64_t kBlock = 128, kSeedOfFactors = 1 << 16;
+    const std::vector<uint64_t> blocks{(shape[0] + kBlock - 1) / kBlock, (shape[1] + kBlock - 1) / kBlock};
+    w.tensor(name, "F8_E4M3", shape, charsOf(countedEights(seed, count)));
+    w.tensor(name + "_scale_inv", "F32", blocks,
+             charsOf(countedFloats(seed + kSeedOfFactors, blocks[0] * blocks[1], scale / 2, scale)));
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// Tensors under the names of transformers' parameters.
 inline void writeParameters(const nlohmann::json& golden, SafetensorsWriter& w, Rename rename) {
   for (const auto& t : golden["tensors"]) {
-    if (!t.contains("hf")) continue;
+    if (!t.contains("hf") || writeSmaller(t, w)) continue;
     const auto ne = t["ne"].get<std::vector<uint64_t>>();
     const uint64_t count = std::accumulate(ne.begin(), ne.end(), uint64_t(1), std::multiplies<>());
     const auto bytes =

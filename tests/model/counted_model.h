@@ -2,11 +2,13 @@
 // make_arch_goldens.py makes the same numbers for the implementation that the logits are of. Test code only.
 #pragma once
 
+#include <bit>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <string>
 #include <vector>
 
+#include "kernels/quant/half.h"
 #include "tests/support/gguf_writer.h"
 
 namespace lemma::test {
@@ -25,6 +27,26 @@ inline std::vector<std::byte> countedFloats(uint64_t seed, uint64_t count, float
     const float unit = float(int32_t(hashOfCounter(seed, i) >> 40) - (1 << 23)) * 0x1p-23f;
     const float x = unit * scale + offset;
     std::memcpy(out.data() + i * sizeof(float), &x, sizeof(float));
+  }
+  return out;
+}
+
+// The same, rounded to BF16.
+inline std::vector<std::byte> countedBfloats(uint64_t seed, uint64_t count, float scale, float offset) {
+  const auto floats = countedFloats(seed, count, scale, offset);
+  std::vector<std::byte> out(count * sizeof(Bfloat));
+  typeInfo(Type::BF16)->encode(reinterpret_cast<const float*>(floats.data()), out.data(), int64_t(count));
+  return out;
+}
+
+// Bytes of F8_E4M3, evenly spread over its range: the exponent is that of 15 random bits.
+inline std::vector<std::byte> countedEights(uint64_t seed, uint64_t count) {
+  std::vector<std::byte> out(count);
+  for (uint64_t i = 0; i < count; ++i) {
+    const uint64_t z = hashOfCounter(seed, i);
+    uint64_t code = uint64_t(std::bit_width(z >> 49)) << 3 | (z & 7);
+    if (code == 127) --code;  // which is no number
+    out[i] = std::byte(code | (z >> 8 & 1) << 7);
   }
   return out;
 }
@@ -60,6 +82,15 @@ inline GgufWriter countedModel(const nlohmann::json& golden) {
     const auto seed = t["seed"].get<uint64_t>();
     if (t["type"] == "MXFP4") {
       w.tensor(name, Type::MXFP4, ne, countedMxfp4(seed, count, t["exponent"].get<int>()));
+    } else if (t["type"] == "BF16") {
+      auto bytes = countedBfloats(seed, count, t["scale"].get<float>(), t["offset"].get<float>());
+      if (ne.size() > 1) {
+        w.tensor(name, Type::BF16, ne, std::move(bytes));
+        continue;
+      }
+      std::vector<float> values(count);  // vectors are F32 in GGUF
+      typeInfo(Type::BF16)->decode(bytes.data(), values.data(), int64_t(count));
+      w.tensor(name, ne, values);
     } else {
       w.tensor(name, Type::F32, ne, countedFloats(seed, count, t["scale"].get<float>(), t["offset"].get<float>()));
     }

@@ -162,7 +162,7 @@ class DraftBitwise : public testing::Test {
 
 TEST_F(DraftBitwise, chunksOfOneFamily) {
   std::vector<std::pair<std::string, std::string>> devices{{"reference", ""}};
-  for (const std::string& target : targetsOfSmallModels()) devices.emplace_back("cpu", target);
+  for (const std::string& target : cpuTargetNames()) devices.emplace_back("cpu", target);
   for (const auto& [backend, target] : devices) {
     SCOPED_TRACE(backend + " " + target);
     const auto model = load(file_.path(), backend, true, target);

@@ -14,14 +14,10 @@ inline std::vector<std::string> backendNames() {
   return names;
 }
 
-// Instruction sets of the cpu backend for models whose matrices are small or of other formats than BF16 and F8: `bf16`
-// is left out, since it computes these with the very kernels of `vnni` (kernels/cpu/targets.cpp).
-inline std::vector<std::string> targetsOfSmallModels() {
-  std::vector<std::string> targets;
-  for (const std::string_view target : cpuTargets()) {
-    if (target != "bf16") targets.emplace_back(target);
-  }
-  return targets;
+// Instruction sets of the cpu backend that this processor has.
+inline std::vector<std::string> cpuTargetNames() {
+  const auto targets = cpuTargets();
+  return {targets.begin(), targets.end()};
 }
 
 }  // namespace lemma::test
