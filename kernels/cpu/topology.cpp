@@ -30,8 +30,8 @@ Topology oneNode(std::vector<int> processors) {
     processors.resize(std::max(1u, std::thread::hardware_concurrency()));
     std::iota(processors.begin(), processors.end(), 0);
   }
-  TopologyNode node{.cores = int(processors.size()), .processors = std::move(processors)};
-  return {{std::move(node)}};
+  const int cores = int(processors.size());
+  return {{{.cores = cores, .processors = std::move(processors)}}};
 }
 
 #if LEMMA_HWLOC
