@@ -151,9 +151,9 @@ TEST_P(WideRounded, promptsDivergeLittle) {
   }
 }
 
-// Sums of another order move some activations over to the next BF16, and more of them behind every matrix, so the two
-// are not as close as float32 sums. Apart by as much as rounding moves logits (1) would be what does not round; by
-// sqrt(2) of it what rounds otherwise.
+// Sums of another order move some activations over to the next BF16, and more of them behind every matrix: transformers
+// with sums of 64 bits is 0.51 to 0.55 of what rounding moves from itself with sums of 32. One kind of matrix that is
+// not rounded makes 0.79 to 1.24, but the head, which this does not see.
 TEST_P(WideRounded, promptsAreRoundedAsInTheReferenceImplementation) {
   const Npy expected = readNpy(wide_.kept.folder / "logits_rounded.npy");
   for (const char* prompt : {"mid40", "long200"}) {
@@ -166,7 +166,7 @@ TEST_P(WideRounded, promptsAreRoundedAsInTheReferenceImplementation) {
       off += std::pow(double(got[i]) - double(want[i]), 2);
       moved += std::pow(double(plain[i]) - double(want[i]), 2);
     }
-    EXPECT_LT(std::sqrt(off / moved), 0.8);
+    EXPECT_LT(std::sqrt(off / moved), 0.65);
     RecordProperty(prompt, std::to_string(std::sqrt(off / moved)));
   }
 }
