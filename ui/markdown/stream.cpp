@@ -116,9 +116,9 @@ size_t Stream::append(std::string_view text) {
     settledBytes_ += lines;
   }
   const std::string_view end = std::string_view(source_).substr(settledBytes_);
-  // A long block is parsed again only when it has grown by a sixteenth, so that n bytes cost n log n and not n squared;
+  // A long block is parsed again only when it has grown by an eighth, so that n bytes cost n log n and not n squared;
   // between, its text grows as it was written (which is what code does anyway).
-  if (end.size() > kLazyBytes && parsedBytes_ >= settledBytes_ && source_.size() - parsedBytes_ < end.size() / 16 &&
+  if (end.size() > kLazyBytes && parsedBytes_ >= settledBytes_ && source_.size() - parsedBytes_ < end.size() / 8 &&
       changed == blocks_.size() && blocks_.size() > settledBlocks_ &&
       (blocks_.back().kind == BlockKind::code || blocks_.back().kind == BlockKind::paragraph)) {
     blocks_.back().body.text += text;
