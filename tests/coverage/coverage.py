@@ -33,8 +33,8 @@ PARSERS = {
     "thought splitter": ["engine/text/*.cpp"],
     "Markdown": ["ui/markdown/*"],
     "conversation file": ["storage/export/*.cpp"],
-    "database": ["storage/store*.cpp", "storage/message_rows.cpp", "storage/schema.cpp", "storage/snapshot.cpp", "storage/settings.cpp",
-                 "storage/sqlite/*"],
+    "database": ["storage/store*.cpp", "storage/message_rows.cpp", "storage/schema.cpp", "storage/snapshot.cpp",
+                 "storage/settings.cpp", "storage/sqlite/*"],
 }
 
 # What runs, and which of its cases.
