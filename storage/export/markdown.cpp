@@ -93,16 +93,44 @@ std::string withoutHtml(std::string_view line) {
   return out;
 }
 
-// The text's lines, each behind `before`, with no block left open.
-void putText(std::string& out, const std::string& text, bool plain, const std::string& before = {}) {
+// May a fence stand in a list, a quote or a table, which readers end at different lines? Where it ends depends on more
+// than the fences, then.
+bool hasInnerFence(std::string_view text) {
+  bool inTable = false;
+  for (const std::string_view line : linesOf(text)) {
+    const size_t at = std::min(line.find("```"), line.find("~~~"));
+    if (at != std::string_view::npos && (at > 0 || inTable)) return true;
+    const bool blank = line.find_first_not_of(" \t") == std::string_view::npos;
+    inTable = !blank && (inTable || line.find('|') != std::string_view::npos);
+  }
+  return false;
+}
+
+// As a quote, at the end of which everything ends that is open in it.
+void putQuote(std::string& out, const std::string& text, bool plain) {
   FenceReader fences;
   for (const std::string_view line : linesOf(text)) {
     const bool code = fences.read(line);
-    std::string put = code ? std::string(line) : withoutHtml(line);
-    if (plain && !code && !put.empty()) put += "  ";
-    out += before + put + '\n';
+    out += "> " + (code ? std::string(line) : withoutHtml(line)) + (plain && !code ? "  \n" : "\n");
   }
-  if (fences.isOpen()) out += before + fences.end() + '\n';
+  out += '\n';
+}
+
+void putText(std::string& out, const std::string& text, bool plain) {
+  if (hasInnerFence(text)) {
+    putQuote(out, text, plain);
+    return;
+  }
+  FenceReader fences;
+  for (std::string_view line : linesOf(text)) {
+    const bool wasOpen = fences.isOpen();
+    const bool code = fences.read(line);
+    // Not every reader takes a fence with a tab behind it for the end.
+    if (wasOpen && !fences.isOpen()) line = line.substr(0, line.find_last_not_of(" \t") + 1);
+    out += code ? std::string(line) : withoutHtml(line);
+    out += plain && !code && !line.empty() ? "  \n" : "\n";
+  }
+  if (fences.isOpen()) out += fences.end() + '\n';
   out += '\n';
 }
 
@@ -156,11 +184,11 @@ void putPart(std::string& out, const Part& p, const MarkdownOptions& options) {
     case PartKind::think:
       if (!options.thoughts) return;
       out += "> **" + words.thought + "**\n>\n";
-      putText(out, p.text, false, "> ");
+      putQuote(out, p.text, false);
       return;
     case PartKind::error:
       out += "> **" + words.error + "**\n>\n";
-      putText(out, p.text, true, "> ");
+      putQuote(out, p.text, true);
       return;
     case PartKind::attachment:
     case PartKind::tool:

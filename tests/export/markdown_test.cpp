@@ -24,7 +24,7 @@ TEST(MarkdownExport, aConversationAsItIsRead) {
   EXPECT_EQ(
       toMarkdown(thread),
       "# A \\*title\\*\n\n## Question\n\nWhy?  \nReally \\<b>?  \n\n## Answer (Tiny)\n\n> **Thought**\n>\n> So:\n> "
-      "```\n> x < y\n> ```\n\nBecause `a<b` and \\<i>.\n\n## Question\n\nWhy?  \nReally \\<b>?  \n");
+      "```\n> x < y\n\nBecause `a<b` and \\<i>.\n\n## Question\n\nWhy?  \nReally \\<b>?  \n");
   const std::string without = toMarkdown(thread, {.thoughts = false});
   EXPECT_EQ(without.find("Thought"), std::string::npos);
   EXPECT_EQ(without.find("x < y"), std::string::npos);
@@ -60,8 +60,10 @@ TEST(MarkdownExport, anOpenFenceEndsWithItsText) {
            {"```c\nint x;", "int x;\n```\n\n## "},
            {"~~~~\n```\n~~~", "~~~\n~~~~\n\n## "},
            {"```\nx\n``` no end", "``` no end\n```\n\n## "},
-           {"```\nx\n`````  ", "`````  \n\n## "},
-           {"    ```\nx", "x\n\n## "},
+           {"```\nx\n````` \t", "x\n`````\n\n## "},
+           {"    ```\nx", ">     ```\n> x\n\n## "},
+           {"1. ```py\n   x\n   ```", "> 1. ```py\n>    x\n>    ```\n\n## "},
+           {"| a |\n```\nx", "> | a |\n> ```\n> x\n\n## "},
            {"``` a`b\nx", "x\n\n## "},
            {"```\r\nx\r\n\r\n", "x\n```\n\n## "},
        }) {
