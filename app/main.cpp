@@ -1,9 +1,11 @@
-// lemma: the desktop window.
+// lemma: the desktop window; with --export or --import a file of conversations, and no window.
 #include <QCommandLineParser>
 #include <QGuiApplication>
 #include <QTimer>
 #include <chrono>
 #include <cstdio>
+#include <memory>
+#include <string_view>
 #include <utility>
 
 #include "app/app_services.h"
@@ -11,6 +13,7 @@
 #include "app/core/paths.h"
 #include "app/log.h"
 #include "app/single_instance.h"
+#include "app/transfer.h"
 #include "lemma/version.h"
 #include "ui/theme/system_appearance.h"
 #include "ui/window/main_window.h"
@@ -24,13 +27,24 @@ int say(const QString& sentence, int code) {
   return code;
 }
 
+// Looked for by hand: which application object is made depends on it, and one for windows wants a display.
+bool wantsTransfer(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word(argv[i]);
+    if (word.starts_with("--export") || word.starts_with("--import")) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace lemma;
   const auto began = std::chrono::steady_clock::now();
   ui::MainWindow::prepareApplication();
-  QGuiApplication qt(argc, argv);
+  const bool transfers = wantsTransfer(argc, argv);
+  const std::unique_ptr<QCoreApplication> qt(transfers ? new QCoreApplication(argc, argv)
+                                                       : new QGuiApplication(argc, argv));
   QGuiApplication::setDesktopFileName(QStringLiteral("org.lemma.Lemma"));
   QGuiApplication::setApplicationVersion(QString::fromUtf8(kVersionText.data(), qsizetype(kVersionText.size())));
 
@@ -57,7 +71,24 @@ int main(int argc, char** argv) {
       QCoreApplication::translate("main", "Seconds without progress after which the engine is started anew."),
       QStringLiteral("seconds"), QStringLiteral("30"));
   parser.addOption(stall);
-  parser.process(qt);
+  const QCommandLineOption exportTo(
+      QStringLiteral("export"),
+      QCoreApplication::translate("main",
+                                  "Write all conversations into a file, and end; with --conversation one, as Markdown "
+                                  "where the file's name ends in .md."),
+      QStringLiteral("file"));
+  const QCommandLineOption importFrom(
+      QStringLiteral("import"),
+      QCoreApplication::translate("main", "Bring in the conversations of a file that --export wrote, and end."),
+      QStringLiteral("file"));
+  const QCommandLineOption conversation(QStringLiteral("conversation"),
+                                        QCoreApplication::translate("main", "The conversation that --export writes."),
+                                        QStringLiteral("id"));
+  const QCommandLineOption withoutThoughts(
+      QStringLiteral("without-thoughts"),
+      QCoreApplication::translate("main", "Leave the thoughts out of a Markdown file."));
+  parser.addOptions({exportTo, importFrom, conversation, withoutThoughts});
+  parser.process(*qt);
 
   const int stallAfter = parser.value(stall).toInt();
   if (stallAfter < 1 || stallAfter > 86'400)
@@ -71,6 +102,9 @@ int main(int argc, char** argv) {
   }
   const app::Paths paths = app::pathsFromEnvironment();
   if (auto made = app::makeFolders(paths); !made) return say(QString::fromStdString(made.error().what), 1);
+  if (transfers)
+    return app::runTransfer(paths, {parser.value(exportTo), parser.value(importFrom), parser.value(conversation),
+                                    !parser.isSet(withoutThoughts)});
   app::SingleInstance instance(paths);
   switch (instance.start()) {
     case app::SingleInstance::Outcome::first:
@@ -111,7 +145,7 @@ int main(int argc, char** argv) {
     app::logInfo("first frame after " + std::to_string(ms) + " ms");
     if (parser.isSet(timing)) {
       std::printf("first frame after %lld ms\n", static_cast<long long>(ms));
-      QTimer::singleShot(0, &qt, &QCoreApplication::quit);
+      QTimer::singleShot(0, qt.get(), &QCoreApplication::quit);
     }
     loadModel();
   });

@@ -67,6 +67,14 @@ struct Sealing {
   std::optional<AnswerSnapshot> snapshot;  // replaces the one from the start, where more is known now
 };
 
+// What became of conversations that were to be brought in.
+struct ImportReport {
+  int imported = 0;  // they were not here, or lay in the bin
+  int skipped = 0;   // they are here already, and the same
+  int renamed = 0;   // another one has their id, or one of their messages': brought in under new ids
+  bool operator==(const ImportReport&) const = default;
+};
+
 class Store {
  public:
   // `path`'s folder must exist. Never replaces, shortens or empties a file that is there; with `salvage` a damaged one
@@ -97,6 +105,12 @@ class Store {
   Result<Thread> showBranch(MessageId message);      // the newest leaf below `message` becomes the current one
   Result<Thread> removeMessage(MessageId message);   // with all that follows it, into the bin
   Result<Thread> restoreMessage(MessageId message);  // undo; its newest leaf becomes the current one
+
+  // Whole conversations, for export/
+  Result<ConversationTree> tree(ConversationId id);
+  // All or none. The trees are sound: parents stand before their children, ids are there once. New ids follow from the
+  // content, so that what was brought in under them is skipped the next time.
+  Result<ImportReport> importTrees(std::span<const ConversationTree> trees);
 
   // Models
   Result<void> rememberModel(const ModelRecord& model, const std::string& path);  // it was loaded from there just now
@@ -139,6 +153,10 @@ class Store {
   Result<Message> messageRow(MessageId id);                           // without parts and siblings
   Result<std::vector<MessageId>> siblingsOf(const Message& message);  // itself among them unless deleted
   Result<void> mustStream(MessageId id);
+  enum class Holding : uint8_t { absent, same, other };
+  Result<Holding> holdingOf(const ConversationTree& tree);
+  Result<void> importTree(const ConversationTree& tree, ImportReport& report);
+  Result<void> insertTree(const ConversationTree& tree);
   Result<std::vector<ModelRecord>> modelsWhere(const char* condition, const std::string& value);
 
   Db db_;

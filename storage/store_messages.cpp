@@ -2,18 +2,12 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "storage/message_rows.h"
 #include "storage/names.h"
 #include "storage/store.h"
 
 namespace lemma::storage {
 namespace {
-
-constexpr char kMessageColumns[] =
-    "m.id, m.conversation_id, m.parent_id, m.role, m.state, m.created_at, m.finished_at, m.stop_reason, "
-    "m.prompt_tokens, "
-    "m.cached_tokens, m.think_tokens, m.answer_tokens, m.context_used, m.context_size, m.turns_left_out, m.seed, "
-    "m.ttft_ms, "
-    "m.think_ms, m.total_ms, m.prompt_tps, m.gen_tps, m.snapshot";
 
 // ?1: a conversation. Rows (id, depth), the leaf first. No path is longer than the conversation, so damage that ties
 // parents into a ring ends too.
@@ -23,45 +17,6 @@ constexpr char kPath[] =
     " UNION ALL SELECT m.parent_id, p.depth + 1 FROM path p JOIN message m ON m.id = p.id WHERE m.parent_id IS NOT NULL"
     " AND p.depth <= (SELECT count(*) FROM message WHERE conversation_id = ?1)) ";
 
-std::optional<double> realOr(const Statement& row, int column) {
-  if (row.isNull(column)) return std::nullopt;
-  return row.real(column);
-}
-
-Result<Message> messageOf(const Statement& row, const std::string& path) {
-  const auto id = row.uuid(0);
-  const auto conversation = row.uuid(1);
-  const auto role = named<Role>(kRoleNames, row.text(3));
-  const auto state = named<MessageState>(kStateNames, row.text(4));
-  if (!id || !conversation || !role || !state)
-    return fail(Err::damaged,
-                "The database " + path + " is damaged (a message row makes no sense); it was left as it is.");
-  Message m;
-  m.id = MessageId(*id);
-  m.conversation = ConversationId(*conversation);
-  if (auto parent = row.uuid(2)) m.parent = MessageId(*parent);
-  m.role = *role;
-  m.state = *state;
-  m.createdAt = row.integer(5);
-  m.finishedAt = row.integerOr(6);
-  m.stopReason = row.text(7);
-  m.stats.promptTokens = row.integerOr(8);
-  m.stats.cachedTokens = row.integerOr(9);
-  m.stats.thinkTokens = row.integerOr(10);
-  m.stats.answerTokens = row.integerOr(11);
-  m.stats.contextUsed = row.integerOr(12);
-  m.stats.contextSize = row.integerOr(13);
-  m.stats.turnsLeftOut = row.integerOr(14);
-  if (auto seed = row.integerOr(15)) m.stats.seed = static_cast<uint64_t>(*seed);
-  m.stats.ttftMs = realOr(row, 16);
-  m.stats.thinkMs = realOr(row, 17);
-  m.stats.totalMs = realOr(row, 18);
-  m.stats.promptTps = realOr(row, 19);
-  m.stats.genTps = realOr(row, 20);
-  m.snapshot = row.text(21);
-  return m;
-}
-
 tl::unexpected<Error> noMessage(MessageId id) { return fail(Err::notFound, "There is no message " + id.str() + "."); }
 
 bool continuesText(PartKind kind) { return kind == PartKind::think || kind == PartKind::answer; }
@@ -69,6 +24,11 @@ bool continuesText(PartKind kind) { return kind == PartKind::think || kind == Pa
 std::optional<std::string_view> orNull(const std::string& text) {
   if (text.empty()) return std::nullopt;
   return text;
+}
+
+std::optional<int64_t> seedBits(const AnswerStats& stats) {
+  if (!stats.seed) return std::nullopt;
+  return static_cast<int64_t>(*stats.seed);
 }
 
 Message freshAnswer(MessageId id, ConversationId conversation, std::optional<MessageId> parent, Millis now,
@@ -82,44 +42,6 @@ Message freshAnswer(MessageId id, ConversationId conversation, std::optional<Mes
   m.createdAt = now;
   m.snapshot = toJson(snapshot);
   return m;
-}
-
-// The position of each message on the path.
-using Places = std::map<MessageId, size_t>;
-
-Result<void> readParts(Db& db, ConversationId id, const Places& places, std::vector<Message>& messages) {
-  STORE_TRY(
-      rows,
-      db.query(std::string(kPath) +
-                   "SELECT p.message_id, p.kind, p.mime, p.text, p.json, p.tokens, p.started_at, p.ended_at FROM path"
-                   " JOIN part p ON p.message_id = path.id ORDER BY path.depth DESC, p.seq",
-               id));
-  for (;;) {
-    STORE_TRY(row, rows.step());
-    if (!row) return {};
-    const auto owner = rows.uuid(0);
-    const auto kind = named<PartKind>(kPartKindNames, rows.text(1));
-    const auto place = owner ? places.find(MessageId(*owner)) : places.end();
-    if (place == places.end() || !kind)
-      return fail(Err::damaged,
-                  "The database " + db.path() + " is damaged (a part row makes no sense); it was left as it is.");
-    messages[place->second].parts.push_back(
-        {*kind, rows.text(2), rows.text(3), rows.text(4), rows.integerOr(5), rows.integerOr(6), rows.integerOr(7)});
-  }
-}
-
-// What a streaming message has gained and seal() has not yet merged.
-Result<void> readDrafts(Db& db, Message& message) {
-  STORE_TRY(rows,
-            db.query("SELECT p.seq, d.text FROM part p JOIN part_draft d ON d.part_id = p.id WHERE p.message_id = ?"
-                     " ORDER BY p.seq, d.n",
-                     message.id));
-  for (;;) {
-    STORE_TRY(row, rows.step());
-    if (!row) return {};
-    const auto seq = static_cast<uint64_t>(rows.integer(0));
-    if (seq < message.parts.size()) message.parts[seq].text += rows.text(1);
-  }
 }
 
 Result<void> readSiblings(Db& db, ConversationId id, std::vector<Message>& messages) {
@@ -144,7 +66,7 @@ Result<Thread> Store::load(ConversationId id) {
   Thread thread;
   STORE_TRY(conversation, conversationRow(id));
   thread.conversation = std::move(conversation);
-  Places places;
+  MessagePlaces places;
   STORE_TRY(rows, db_.query(std::string(kPath) + "SELECT " + kMessageColumns +
                                 " FROM path JOIN message m ON m.id = path.id ORDER BY path.depth DESC",
                             id));
@@ -157,7 +79,10 @@ Result<Thread> Store::load(ConversationId id) {
                                     " is damaged (messages follow one another in a ring); it was left as it is.");
     thread.messages.push_back(std::move(message));
   }
-  STORE_CHECK(readParts(db_, id, places, thread.messages));
+  STORE_TRY(parts, db_.query(std::string(kPath) + "SELECT " + kPartColumns +
+                                 " FROM path JOIN part p ON p.message_id = path.id ORDER BY path.depth DESC, p.seq",
+                             id));
+  STORE_CHECK(readParts(std::move(parts), db_.path(), places, thread.messages));
   for (Message& m : thread.messages) {
     if (m.state != MessageState::streaming) continue;
     STORE_CHECK(readDrafts(db_, m));
@@ -189,10 +114,16 @@ Result<std::vector<MessageId>> Store::siblingsOf(const Message& message) {
 }
 
 Result<void> Store::insertMessage(const Message& m) {
+  const AnswerStats& stats = m.stats;
   STORE_CHECK(db_.run(
-      "INSERT INTO message(id, conversation_id, parent_id, role, state, created_at, finished_at, snapshot)"
-      " VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
-      m.id, m.conversation, m.parent, name(m.role), name(m.state), m.createdAt, m.finishedAt, orNull(m.snapshot)));
+      "INSERT INTO message(id, conversation_id, parent_id, role, state, created_at, finished_at, stop_reason,"
+      " prompt_tokens, cached_tokens, think_tokens, answer_tokens, context_used, context_size, turns_left_out, seed,"
+      " ttft_ms, think_ms, total_ms, prompt_tps, gen_tps, snapshot)"
+      " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      m.id, m.conversation, m.parent, name(m.role), name(m.state), m.createdAt, m.finishedAt, orNull(m.stopReason),
+      stats.promptTokens, stats.cachedTokens, stats.thinkTokens, stats.answerTokens, stats.contextUsed,
+      stats.contextSize, stats.turnsLeftOut, seedBits(stats), stats.ttftMs, stats.thinkMs, stats.totalMs,
+      stats.promptTps, stats.genTps, orNull(m.snapshot)));
   return insertParts(m.id, 0, m.parts);
 }
 
@@ -341,8 +272,6 @@ Result<void> Store::seal(const Sealing& s) {
   STORE_CHECK(mergeDrafts(s.message));
   STORE_TRY(nextSeq, db_.integer("SELECT coalesce(max(seq), -1) + 1 FROM part WHERE message_id = ?", s.message));
   STORE_CHECK(insertParts(s.message, nextSeq, s.extra));
-  std::optional<int64_t> seed;
-  if (s.stats.seed) seed = static_cast<int64_t>(*s.stats.seed);
   std::optional<std::string> snapshot;
   if (s.snapshot) snapshot = toJson(*s.snapshot);
   STORE_CHECK(db_.run(
@@ -351,8 +280,8 @@ Result<void> Store::seal(const Sealing& s) {
       " ttft_ms = ?, think_ms = ?, total_ms = ?, prompt_tps = ?, gen_tps = ?, snapshot = coalesce(?, snapshot)"
       " WHERE id = ?",
       name(s.state), now, orNull(s.stopReason), s.stats.promptTokens, s.stats.cachedTokens, s.stats.thinkTokens,
-      s.stats.answerTokens, s.stats.contextUsed, s.stats.contextSize, s.stats.turnsLeftOut, seed, s.stats.ttftMs,
-      s.stats.thinkMs, s.stats.totalMs, s.stats.promptTps, s.stats.genTps, snapshot, s.message));
+      s.stats.answerTokens, s.stats.contextUsed, s.stats.contextSize, s.stats.turnsLeftOut, seedBits(s.stats),
+      s.stats.ttftMs, s.stats.thinkMs, s.stats.totalMs, s.stats.promptTps, s.stats.genTps, snapshot, s.message));
   STORE_CHECK(
       db_.run("UPDATE conversation SET updated_at = ? WHERE id = (SELECT conversation_id FROM message WHERE id = ?)",
               now, s.message));

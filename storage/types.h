@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "storage/ids.h"
+#include "storage/settings.h"
 
 namespace lemma::storage {
 
@@ -80,6 +81,15 @@ struct Thread {
   Conversation conversation;
   std::vector<Message> messages;
   bool operator==(const Thread&) const = default;
+};
+
+// A conversation with all its branches, as it is taken out of a store and put into one. What lies in the bin is no part
+// of it, and nothing streams: an answer that does is interrupted here.
+struct ConversationTree {
+  Conversation conversation;
+  std::vector<Message> messages;  // inBranchOrder(); without siblings
+  SettingMap settings;            // of the conversation, what deviates
+  bool operator==(const ConversationTree&) const = default;
 };
 
 // A growing answer: text that follows what is there. Another kind than the last part's begins a new part.

@@ -1,6 +1,7 @@
 #include "app/adapters/history_adapter.h"
 
 #include "app/adapters/translate.h"
+#include "app/transfer.h"
 
 namespace lemma::app {
 
@@ -10,6 +11,18 @@ using storage::Store;
 namespace {
 
 std::optional<ConversationId> conversationOf(const QString& id) { return ConversationId::parse(id.toStdString()); }
+
+FileFormat toApp(ui::ExportFormat format) {
+  switch (format) {
+    case ui::ExportFormat::Lemma:
+      return FileFormat::json;
+    case ui::ExportFormat::Markdown:
+      return FileFormat::markdown;
+    case ui::ExportFormat::MarkdownWithoutThoughts:
+      return FileFormat::markdownWithoutThoughts;
+  }
+  return FileFormat::json;
+}
 
 }  // namespace
 
@@ -124,6 +137,34 @@ void HistoryAdapter::showVersion(const QString& conversationId, const QString& a
           emit failed(conversationId, toQt(thread.error().what));
         }
       });
+}
+
+// Both go on the storage thread from store to disk; the failure of a file is no matter of the thread that is shown.
+void HistoryAdapter::exportTo(const QString& conversationId, const QUrl& file, ui::ExportFormat format) {
+  const auto id = conversationOf(conversationId);
+  if (!id) return;
+  const QString path = file.toLocalFile();
+  store_.call(
+      [id = *id, path = path.toStdString(), how = toApp(format)](Store& s) { return exportToFile(s, {id}, path, how); },
+      [this, path](storage::Result<void> done) {
+        if (done) {
+          emit exported(path);
+        } else {
+          emit failed(QString(), toQt(done.error().what));
+        }
+      });
+}
+
+void HistoryAdapter::importFrom(const QUrl& file) {
+  store_.call([path = file.toLocalFile().toStdString()](Store& s) { return importFromFile(s, path); },
+              [this](storage::Result<storage::ImportReport> report) {
+                if (!report) {
+                  emit failed(QString(), toQt(report.error().what));
+                  return;
+                }
+                emit imported(report->imported, report->skipped, report->renamed);
+                list();
+              });
 }
 
 }  // namespace lemma::app

@@ -19,6 +19,8 @@ class HistoryAdapter : public ui::HistoryPort {
   void remove(const QString& conversationId) override;
   void restore(const QString& conversationId) override;
   void showVersion(const QString& conversationId, const QString& answerId, int step) override;
+  void exportTo(const QString& conversationId, const QUrl& file, ui::ExportFormat format) override;
+  void importFrom(const QUrl& file) override;
 
  private:
   void tell(const storage::Thread& thread);

@@ -32,8 +32,9 @@ PARSERS = {
     "importance matrix": ["engine/quantise/imatrix.cpp"],
     "thought splitter": ["engine/text/*.cpp"],
     "Markdown": ["ui/markdown/*"],
-    "database": ["storage/store*.cpp", "storage/schema.cpp", "storage/snapshot.cpp", "storage/settings.cpp",
-                 "storage/sqlite/*"],
+    "conversation file": ["storage/export/*.cpp"],
+    "database": ["storage/store*.cpp", "storage/message_rows.cpp", "storage/schema.cpp", "storage/snapshot.cpp",
+                 "storage/settings.cpp", "storage/sqlite/*"],
 }
 
 # What runs, and which of its cases.
@@ -49,6 +50,7 @@ PROGRAMS = {
     "test-model": "Hostile*:*ArchFolder*:*SeeingFolder*:*WithoutWidths*:Paired*:ModelInfo*-*mutated*:*Machine*:*Seven*",
     "test-engine": "Folder*",
     "test-quantise": "*matrix*:*Folder*",
+    "test-export": "*",
     "test-storage": "-*Stall*",
     "test-storage_faults": "*",
 }

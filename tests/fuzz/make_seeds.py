@@ -211,7 +211,35 @@ def store_seeds():
     save("store", "file", damage((255, 0, b"\x09\x00\x7f"), (255, 0, b"\x00\x10\xff"), (255, 0, b"\x40\x00\x00")))
 
 
+def transcript_seeds():
+    uuid = lambda n: f"018f0000-0000-7000-8000-{n:012x}"
+
+    def message(n, parent, **more):
+        return {"id": uuid(n), "parent": parent and uuid(parent), "role": "assistant" if parent else "user",
+                "state": "complete", "created_at": n, "parts": [{"kind": "text", "mime": "text/plain", "text": "a"}], **more}
+
+    def conversation(n, messages, **more):
+        return {"id": uuid(n), "title": "T", "created_at": 1, "updated_at": 2, "current": messages[-1]["id"] if messages
+                else None, "messages": messages, **more}
+
+    def file(name, *conversations):
+        whole = {"schema": "lemma.conversations/1", "conversations": list(conversations)}
+        save("transcripts", name, json.dumps(whole, separators=(",", ":"), ensure_ascii=False).encode())
+
+    file("empty")
+    file("bare", conversation(1, []))
+    file("branches", conversation(1, [message(2, None), message(3, 2), message(4, 2), message(5, 4), message(6, None)]),
+         conversation(7, [message(8, None)]))
+    part = {"kind": "think", "mime": "text/markdown", "text": "\u00e9 \U0001f9e0\0", "details": {"a": [1, 2.5, None]},
+            "tokens": 3, "started_at": 4, "ended_at": 5}
+    stats = {"prompt_tokens": 1, "seed": 2**64 - 1, "ttft_ms": 0.25, "gen_tps": 1e3}
+    file("everything", conversation(1, [message(2, None, finished_at=9, stop_reason="end", stats=stats, parts=[part],
+                                               made_with="{ \"b\": 1e3 }")],
+                                    title_by_person=True, settings={"temperature": 0.5, "think": "high", "seed": -1}))
+
+
 if __name__ == "__main__":
+    transcript_seeds()
     gguf_seeds()
     safetensors_seeds()
     tokenizer_seeds()

@@ -8,6 +8,7 @@
 #include <QQuickItem>
 #include <QQuickWindow>
 #include <QSet>
+#include <QSignalSpy>
 #include <QTest>
 #include <functional>
 
@@ -532,6 +533,65 @@ TEST_F(WindowTest, everyActionHasATextAndAKeyOfItsOwn) {
   EXPECT_TRUE(sees("Keyboard shortcuts"));
   key(Qt::Key_Escape);
   EXPECT_FALSE(sees("Keyboard shortcuts"));
+}
+
+// The system asks for the file's name; what is around that is the window's.
+TEST_F(WindowTest, aConversationIsExported) {
+  addThread("First: a/b?", 1000);
+  open();
+  QSignalSpy asked(main_->vm().sidebar(), &SidebarVm::exportRequested);
+  main_->vm().sidebar()->startExport("nobody");
+  EXPECT_EQ(asked.count(), 0);
+  main_->vm().sidebar()->startExport("First: a/b?");
+  ASSERT_EQ(asked.count(), 1);
+  SidebarVm& sidebar = *main_->vm().sidebar();
+  EXPECT_EQ(sidebar.exportName("First: a/b?"), "First a b");
+  EXPECT_EQ(sidebar.exportName("nobody"), "Conversation");
+  for (int format = 0; format < 3; ++format)
+    sidebar.exportTo("First: a/b?", QUrl::fromLocalFile("/files/a.md"), format);
+  ASSERT_EQ(history_.exports().size(), 3);
+  EXPECT_EQ(history_.exports()[0].format, ExportFormat::Lemma);
+  EXPECT_EQ(history_.exports()[1].format, ExportFormat::Markdown);
+  EXPECT_EQ(history_.exports()[2].format, ExportFormat::MarkdownWithoutThoughts);
+  EXPECT_EQ(history_.exports()[2].conversationId, "First: a/b?");
+  settle();
+  EXPECT_TRUE(sees("Exported to /files/a.md"));
+  click("Dismiss");
+  EXPECT_FALSE(sees("Exported to /files/a.md"));
+}
+
+TEST_F(WindowTest, conversationsAreImported) {
+  addThread("First", 1000);
+  open();
+  SidebarVm& sidebar = *main_->vm().sidebar();
+  EXPECT_TRUE(sees("Import conversations"));
+  sidebar.importFrom(QUrl::fromLocalFile("/files/broken.json"));
+  settle();
+  EXPECT_TRUE(sees("broken.json: conversations is missing."));
+  ScriptedHistory::Thread first, second;
+  first.head = {"First", "First", 1000};
+  second.head = {"Second", "Second", 500};
+  history_.setImport({first, second});
+  sidebar.importFrom(QUrl::fromLocalFile("/files/a.json"));
+  settle();
+  EXPECT_TRUE(sees("Imported: 1. Already here: 1. As copies: 0."));
+  EXPECT_FALSE(sees("broken.json: conversations is missing."));
+  EXPECT_TRUE(sees("Second"));
+  EXPECT_EQ(sidebar.currentId(), "First") << "what is open stays open";
+}
+
+// By keys, and by the buttons a screen reader finds: each asks for a file's name.
+TEST_F(WindowTest, exportAndImportAreReachedByKeysAndNames) {
+  addThread("First", 1000);
+  open();
+  QSignalSpy exporting(main_->vm().sidebar(), &SidebarVm::exportRequested);
+  QSignalSpy importing(main_->vm().sidebar(), &SidebarVm::importRequested);
+  main_->vm().actions()->run("conversation.export");
+  main_->vm().actions()->run("conversation.import");
+  EXPECT_EQ(exporting.count(), 1);
+  EXPECT_EQ(importing.count(), 1);
+  EXPECT_FALSE(main_->vm().actions()->keysOf("conversation.export").isEmpty());
+  EXPECT_FALSE(main_->vm().actions()->keysOf("conversation.import").isEmpty());
 }
 
 }  // namespace

@@ -4,10 +4,14 @@
 #pragma once
 
 #include <QObject>
+#include <QUrl>
 
 #include "ui/ports/chat_values.h"
 
 namespace lemma::ui {
+
+// As which file a conversation is written.
+enum class ExportFormat { Lemma, Markdown, MarkdownWithoutThoughts };
 
 class HistoryPort : public QObject {
   Q_OBJECT
@@ -34,6 +38,12 @@ class HistoryPort : public QObject {
   // Past either end nothing happens.
   virtual void showVersion(const QString& conversationId, const QString& answerId, int step) = 0;
 
+  // Writes one conversation into a file, whole or not at all; exported() follows.
+  virtual void exportTo(const QString& conversationId, const QUrl& file, ExportFormat format) = 0;
+
+  // Brings in the conversations of a file of the format Lemma, all or none; imported() and listed() follow.
+  virtual void importFrom(const QUrl& file) = 0;
+
  signals:
   // Every conversation that is not in the bin, newest first.
   void listed(const QList<lemma::ui::Conversation>& conversations);
@@ -51,6 +61,9 @@ class HistoryPort : public QObject {
   // The store was damaged. A new one holds what could be read, so many conversations, and the damaged file was kept
   // there. listed() follows.
   void salvaged(int conversations, const QString& keptFile);
+
+  void exported(const QString& file);               // its path, for people
+  void imported(int fresh, int known, int copies);  // new here; here already; beside another one of the same id
 
   // Something of the above could not be done. One sentence: what happened, and what to do next.
   // conversationId may be empty (the list).

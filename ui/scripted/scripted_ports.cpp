@@ -29,6 +29,28 @@ QStringList words(const QString& text) {
 
 }  // namespace
 
+void ScriptedHistory::exportTo(const QString& conversationId, const QUrl& file, ExportFormat format) {
+  exports_.push_back({conversationId, file, format});
+  emit exported(file.toLocalFile());
+}
+
+void ScriptedHistory::importFrom(const QUrl& file) {
+  if (import_.isEmpty()) {
+    emit failed(QString(), file.fileName() + QStringLiteral(": conversations is missing."));
+    return;
+  }
+  int known = 0;
+  for (const Thread& thread : std::as_const(import_)) {
+    if (find(thread.head.id)) {
+      ++known;
+    } else {
+      put(thread);
+    }
+  }
+  emit imported(int(import_.size()) - known, known, 0);
+  list();
+}
+
 void ScriptedHistory::put(const Thread& thread) { threads_.push_back(thread); }
 
 ScriptedHistory::Thread* ScriptedHistory::find(const QString& conversationId) {

@@ -43,16 +43,27 @@ class ScriptedHistory : public HistoryPort {
   void remove(const QString& conversationId) override;
   void restore(const QString& conversationId) override;
   void showVersion(const QString& conversationId, const QString& answerId, int step) override;
+  void exportTo(const QString& conversationId, const QUrl& file, ExportFormat format) override;
+  void importFrom(const QUrl& file) override;
 
   void put(const Thread& thread);
   Thread* find(const QString& conversationId);
   Message* findAnswer(const QString& answerId, Thread** in = nullptr, Turn** turn = nullptr);
   void touch(Thread& thread);
   QList<Message> path(const Thread& thread) const;
+  struct Export {
+    QString conversationId;
+    QUrl file;
+    ExportFormat format;
+  };
+  const QList<Export>& exports() const { return exports_; }
+  void setImport(const QList<Thread>& threads) { import_ = threads; }  // what every file holds; nothing: it is broken
   void failNextLoad(const QString& sentence) { loadFailure_ = sentence; }
 
  private:
   QList<Thread> threads_;
+  QList<Export> exports_;
+  QList<Thread> import_;
   QString loadFailure_;
 };
 

@@ -117,6 +117,19 @@ Window {
         onActivated: page.scrollPage(1)
     }
     Connections {
+        target: root.vm.sidebar
+
+        function onExportRequested(conversationId) {
+            exportDialog.conversationId = conversationId;
+            exportDialog.active = false;
+            exportDialog.active = true;
+        }
+        function onImportRequested() {
+            importDialog.active = false;
+            importDialog.active = true;
+        }
+    }
+    Connections {
         target: root.vm
 
         function onFoldSidebarRequested() {
@@ -155,6 +168,29 @@ Window {
         source: "OpenModelDialog.qml"
         onLoaded: {
             item.chosen.connect(file => root.vm.model.open(file));
+            item.open();
+        }
+    }
+    Loader {
+        id: exportDialog
+
+        property string conversationId
+
+        active: false
+        source: "ExportDialog.qml"
+        onLoaded: {
+            item.suggest(root.vm.sidebar.exportName(conversationId));
+            item.chosen.connect((file, format) => root.vm.sidebar.exportTo(conversationId, file, format));
+            item.open();
+        }
+    }
+    Loader {
+        id: importDialog
+
+        active: false
+        source: "ImportDialog.qml"
+        onLoaded: {
+            item.chosen.connect(file => root.vm.sidebar.importFrom(file));
             item.open();
         }
     }

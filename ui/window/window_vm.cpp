@@ -62,6 +62,9 @@ void WindowVm::addActions() {
       [this] { sidebar_.startRename(sidebar_.currentId()); });
   add("conversation.delete", tr("Delete conversation"), "Ctrl+Shift+Backspace", isOpen,
       [this] { sidebar_.remove(sidebar_.currentId()); });
+  add("conversation.export", tr("Export conversation"), "Ctrl+S", isOpen,
+      [this] { sidebar_.startExport(sidebar_.currentId()); });
+  add("conversation.import", tr("Import conversations"), "Ctrl+I", always, [this] { sidebar_.startImport(); });
   add(
       "conversation.undo_delete", tr("Undo the last deletion"), "Ctrl+Shift+Z",
       [this] { return !sidebar_.undoText().isEmpty(); }, [this] { sidebar_.undoRemove(); });

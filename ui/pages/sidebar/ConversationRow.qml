@@ -63,6 +63,12 @@ Item {
             onClicked: root.vm.startRename(root.conversationId)
         }
         TextAction {
+            text: qsTr("Export")
+            focusPolicy: Qt.NoFocus
+            Accessible.name: qsTr("Export %1").arg(root.title)
+            onClicked: root.vm.startExport(root.conversationId)
+        }
+        TextAction {
             text: qsTr("Delete")
             focusPolicy: Qt.NoFocus
             Accessible.name: qsTr("Delete %1").arg(root.title)

@@ -121,6 +121,27 @@ Rectangle {
         RowLayout {
             Layout.fillWidth: true
             Layout.topMargin: 8
+            visible: root.vm.notice !== ""
+            spacing: 10
+
+            PlainLabel {
+                Layout.fillWidth: true
+                text: root.vm.notice
+                color: Theme.secondInk
+                font.pixelSize: Theme.tinySize
+                wrapMode: Text.Wrap
+                Accessible.role: Accessible.AlertMessage
+                Accessible.name: text
+            }
+            TextAction {
+                text: "\u00D7"
+                Accessible.name: qsTr("Dismiss")
+                onClicked: root.vm.dismissNotice()
+            }
+        }
+        RowLayout {
+            Layout.fillWidth: true
+            Layout.topMargin: 8
             visible: root.vm.undoText !== ""
             spacing: 10
 
@@ -172,6 +193,12 @@ Rectangle {
                 font.pixelSize: Theme.tinySize
                 Accessible.role: Accessible.StaticText
                 Accessible.name: text
+            }
+            TextAction {
+                text: qsTr("Import")
+                explanation: qsTr("Bring in conversations from a file that Lemma wrote")
+                Accessible.name: qsTr("Import conversations")
+                onClicked: root.vm.startImport()
             }
         }
     }

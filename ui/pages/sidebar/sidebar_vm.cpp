@@ -43,8 +43,14 @@ void SidebarVm::connectPort() {
     }
     emit currentChanged();
   });
+  connect(&history_, &HistoryPort::exported, this,
+          [this](const QString& file) { setNotice(tr("Exported to %1").arg(file)); });
+  connect(&history_, &HistoryPort::imported, this, [this](int fresh, int known, int copies) {
+    setNotice(tr("Imported: %1. Already here: %2. As copies: %3.").arg(fresh).arg(known).arg(copies));
+  });
   connect(&history_, &HistoryPort::failed, this, [this](const QString& conversationId, const QString& sentence) {
     if (!conversationId.isEmpty() && conversationId == currentId_) return;  // the thread says it
+    dismissNotice();
     problem_ = sentence;
     emit problemChanged();
   });
@@ -124,5 +130,42 @@ void SidebarVm::dismissUndo() {
   removed_ = {};
   emit undoChanged();
 }
+
+void SidebarVm::setNotice(const QString& notice) {
+  notice_ = notice;
+  problem_.clear();
+  emit noticeChanged();
+  emit problemChanged();
+}
+
+void SidebarVm::dismissNotice() {
+  notice_.clear();
+  emit noticeChanged();
+}
+
+void SidebarVm::startExport(const QString& conversationId) {
+  if (conversations_.indexOf(conversationId) >= 0) emit exportRequested(conversationId);
+}
+
+void SidebarVm::startImport() { emit importRequested(); }
+
+QString SidebarVm::exportName(const QString& conversationId) const {
+  const int row = conversations_.indexOf(conversationId);
+  QString name;
+  // Letters and digits of any script, one blank between them: a name on every file system.
+  if (row >= 0) {
+    for (const QChar c : conversations_.conversations()[row].title) name += c.isLetterOrNumber() ? c : QLatin1Char(' ');
+  }
+  name = name.simplified().left(60).trimmed();
+  return name.isEmpty() ? tr("Conversation") : name;
+}
+
+void SidebarVm::exportTo(const QString& conversationId, const QUrl& file, int format) {
+  static constexpr ExportFormat kFormats[] = {ExportFormat::Lemma, ExportFormat::Markdown,
+                                              ExportFormat::MarkdownWithoutThoughts};
+  history_.exportTo(conversationId, file, kFormats[qBound(0, format, 2)]);
+}
+
+void SidebarVm::importFrom(const QUrl& file) { history_.importFrom(file); }
 
 }  // namespace lemma::ui

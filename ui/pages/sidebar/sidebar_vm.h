@@ -21,6 +21,7 @@ class SidebarVm : public QObject {
   Q_PROPERTY(int currentRow READ currentRow NOTIFY currentChanged)
   Q_PROPERTY(QString renamingId READ renamingId NOTIFY renamingChanged)
   Q_PROPERTY(QString undoText READ undoText NOTIFY undoChanged)  // empty: nothing to undo
+  Q_PROPERTY(QString notice READ notice NOTIFY noticeChanged)    // what export or import have done; empty: nothing
   Q_PROPERTY(QString problem READ problem NOTIFY problemChanged)
 
  public:
@@ -33,6 +34,7 @@ class SidebarVm : public QObject {
   QString renamingId() const { return renamingId_; }
   QString undoText() const;
   QString problem() const { return problem_; }
+  QString notice() const { return notice_; }
 
   void start();  // asks for the list
   void setCurrent(const QString& conversationId);
@@ -45,6 +47,14 @@ class SidebarVm : public QObject {
   Q_INVOKABLE void remove(const QString& conversationId);
   Q_INVOKABLE void undoRemove();
   Q_INVOKABLE void dismissUndo();
+  Q_INVOKABLE void dismissNotice();
+
+  // The window asks for the file's name, and comes back with it. `format`: 0 Lemma, 1 Markdown, 2 without thoughts.
+  Q_INVOKABLE void startExport(const QString& conversationId);
+  Q_INVOKABLE void startImport();
+  Q_INVOKABLE QString exportName(const QString& conversationId) const;  // without an ending
+  Q_INVOKABLE void exportTo(const QString& conversationId, const QUrl& file, int format);
+  Q_INVOKABLE void importFrom(const QUrl& file);
 
  signals:
   void currentChanged();
@@ -52,15 +62,19 @@ class SidebarVm : public QObject {
   void renamingChanged();
   void undoChanged();
   void problemChanged();
+  void noticeChanged();
+  void exportRequested(const QString& conversationId);
+  void importRequested();
   void opened(const QString& conversationId);  // the person chose it; empty = a new one
 
  private:
   void connectPort();
+  void setNotice(const QString& notice);  // and no problem any more
   void scheduleMidnight();
 
   HistoryPort& history_;
   ConversationListModel conversations_;
-  QString currentId_, renamingId_, problem_;
+  QString currentId_, renamingId_, problem_, notice_;
   Conversation removed_;  // what undo would bring back
   bool listed_ = false;
   QTimer midnight_;
