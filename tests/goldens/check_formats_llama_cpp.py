@@ -79,8 +79,8 @@ class Theirs:
 
 
 def measure(cli, file, prompts, otherwise):
-    """Sums of KL, one row a prompt: one batch, token by token, llama.cpp (NaN where it has none); and our largest row."""
-    ours, theirs, largest = Ours(cli, file), Theirs(file), 0.0
+    """Sums of KL, one row a prompt, and the largest rows: one batch, token by token, llama.cpp (NaN where it has none)."""
+    ours, theirs = Ours(cli, file), Theirs(file)
     wants = ThreadPool().map(lambda ids: ours(ids, "reference", 512), prompts)
     fast = ThreadPool().map(lambda ids: [ours(ids, "cpu", n) for n in (512, 1)], prompts)
     own = wants
@@ -90,14 +90,14 @@ def measure(cli, file, prompts, otherwise):
             exact = Theirs(decoded.name)
             own = [exact(ids) for ids in prompts]
             exact.close()
-    sums = []
+    sums, largest = [], []
     for ids, want, got, their_want in zip(prompts, wants, fast, own):
-        rows = [divergence(want, x) for x in got]
-        largest = max(largest, *(float(r.max()) for r in rows))
         peer = theirs(ids)
-        sums.append([*(r.sum() for r in rows), np.nan if peer is None else divergence(their_want, peer).sum()])
+        rows = [*(divergence(want, x) for x in got), np.full(1, np.nan) if peer is None else divergence(their_want, peer)]
+        sums.append([r.sum() for r in rows])
+        largest.append([r.max() for r in rows])
     theirs.close()
-    return np.array(sums), largest
+    return np.array(sums), np.max(largest, 0)
 
 
 def ratio(sums):
@@ -111,7 +111,7 @@ def ratio(sums):
 def line(name, form, sums, largest, tokens):
     """Of the table, and whether we are further off than we may be."""
     means = sums.sum(0) / (len(sums) * tokens)
-    text = f"| {name} | {form} | {means[0]:.2g} | {means[1]:.2g} | {largest:.2g} | {means[2]:.2g} | "
+    text = f"| {name} | {form} | {means[0]:.2g} | {means[1]:.2g} | {largest[:2].max():.2g} | {means[2]:.2g} | {largest[2]:.2g} | "
     if not means[:2].max() > SUMS or not np.isfinite(means[2]):
         return text + "- |", False
     value, error = ratio(sums)
@@ -129,7 +129,8 @@ def main():
     log = c.llama_log_callback(quiet)
     c.llama_log_set(log, None)
     c.llama_backend_init()
-    print("| model | format | ours | ours, token by token | our largest row | llama.cpp | ratio |\n|---|---|---|---|---|---|---|")
+    print("| model | format | ours | ours, token by token | our largest row | llama.cpp | its largest row | ratio |")
+    print("|---|---|---|---|---|---|---|---|")
     far = 0
     for name, source, _ in (case for folder in args.folders for case in cases(folder)):
         for form in args.formats.split(","):
