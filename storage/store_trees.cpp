@@ -1,5 +1,6 @@
 // Whole conversations, with every branch: taken out for a file, and brought in from one.
 #include <algorithm>
+#include <optional>
 
 #include "storage/export/branch_order.h"
 #include "storage/export/conversation_json.h"
@@ -107,14 +108,18 @@ Result<Store::Holding> Store::holdingOf(const ConversationTree& wanted) {
 }
 
 Result<void> Store::importTree(const ConversationTree& tree, ImportReport& report) {
-  const std::string content = toJson(tree);
-  ConversationTree wanted = tree;
-  for (uint64_t attempt = 0;; wanted = withNewIds(tree, contentBits(content, ++attempt))) {
+  // Most trees are new here: their copy under other ids is only made for those that are not.
+  std::optional<ConversationTree> copy;
+  for (uint64_t attempt = 0;;) {
+    const ConversationTree& wanted = copy ? *copy : tree;
     STORE_TRY(holding, holdingOf(wanted));
-    if (holding == Holding::other) continue;
+    if (holding == Holding::other) {
+      copy = withNewIds(tree, contentBits(toJson(tree), ++attempt));
+      continue;
+    }
     if (holding == Holding::absent) {
       STORE_CHECK(insertTree(wanted));
-      ++(attempt == 0 ? report.imported : report.renamed);
+      ++(copy ? report.renamed : report.imported);
       return {};
     }
     STORE_CHECK(db_.run("UPDATE conversation SET deleted_at = NULL WHERE id = ? AND deleted_at IS NOT NULL",

@@ -1,6 +1,6 @@
 // Files of conversations that somebody broke: one sentence each, which begins with the path of the key.
 #include "storage/export/bounded_json.h"
-#include "storage/export/transfer.h"
+#include "tests/export/import.h"
 #include "tests/storage/fixture.h"
 
 namespace lemma::storage {
