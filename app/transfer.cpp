@@ -59,9 +59,9 @@ storage::Result<void> exportToFile(storage::Store& store, const std::vector<stor
   return storage::writeWholeFile(path, toMarkdown(thread, {format == FileFormat::markdown, translatedWords()}));
 }
 
-storage::Result<storage::ImportReport> importFromFile(storage::Store& store, const std::string& path) {
+storage::Result<std::vector<storage::ConversationTree>> readTransferFile(const std::string& path) {
   STORE_TRY(bytes, storage::readWholeFile(path, storage::kMostFileBytes));
-  return importConversations(store, bytes);
+  return storage::conversationsFromFile(bytes);
 }
 
 QString toSentence(const storage::ImportReport& report) {
@@ -98,7 +98,9 @@ int runTransfer(const Paths& paths, const Transfer& transfer) {
     if (!written) return complain(written.error());
     return announce(inWords(QT_TRANSLATE_NOOP("main", "Exported to %1.")).arg(transfer.exportTo));
   }
-  const auto report = importFromFile(*store, transfer.importFrom.toStdString());
+  const auto trees = readTransferFile(transfer.importFrom.toStdString());
+  if (!trees) return complain(trees.error());
+  const auto report = store->importTrees(*trees);
   if (!report) return complain(report.error());
   return announce(toSentence(*report));
 }

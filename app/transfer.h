@@ -1,5 +1,5 @@
-// Conversations out of the store into a file and back: for the window, on the storage thread, and for the command line,
-// which has no window: lemma --export FILE, lemma --import FILE.
+// Conversations out of the store into a file and back: for the window, and for the command line, which has no window:
+// lemma --export FILE, lemma --import FILE. What takes a Store runs on the thread that owns it.
 #pragma once
 
 #include <QString>
@@ -16,8 +16,9 @@ enum class FileFormat { json, markdown, markdownWithoutThoughts };
 storage::Result<void> exportToFile(storage::Store& store, const std::vector<storage::ConversationId>& ids,
                                    const std::string& path, FileFormat format);
 
-// Lemma's own JSON; everything it holds or nothing.
-storage::Result<storage::ImportReport> importFromFile(storage::Store& store, const std::string& path);
+// Reads and checks a file in Lemma's own JSON, for Store::importTrees(). Any thread: a large file takes a second, which
+// the storage thread has not.
+storage::Result<std::vector<storage::ConversationTree>> readTransferFile(const std::string& path);
 
 // "Imported: 2. Already here: 1. As copies: 0."
 QString toSentence(const storage::ImportReport& report);

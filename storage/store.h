@@ -145,8 +145,11 @@ class Store {
   Result<void> beginAnswer(const Message& answer);
   Result<void> appendDelta(MessageId message, const DraftDelta& delta);
   Result<void> mergeDrafts(MessageId message);
-  Result<void> insertMessage(const Message& message);
-  Result<void> insertParts(MessageId message, int64_t firstSeq, std::span<const Part> parts);
+  struct Inserts {  // the statements of one transaction
+    std::optional<Statement> message, part;
+  };
+  Result<void> insertMessage(const Message& message, Inserts& inserts);
+  Result<void> insertParts(MessageId message, int64_t firstSeq, std::span<const Part> parts, Inserts& inserts);
   Result<void> setLeaf(ConversationId conversation, const std::optional<MessageId>& leaf);
   Result<ConversationId> makeCurrent(MessageId message);  // the newest leaf below it
   Result<MessageId> newestLeafBelow(ConversationId conversation, MessageId message);
@@ -155,8 +158,8 @@ class Store {
   Result<void> mustStream(MessageId id);
   enum class Holding : uint8_t { absent, same, other };
   Result<Holding> holdingOf(const ConversationTree& tree);
-  Result<void> importTree(const ConversationTree& tree, ImportReport& report);
-  Result<void> insertTree(const ConversationTree& tree);
+  Result<void> importTree(const ConversationTree& tree, Inserts& inserts, ImportReport& report);
+  Result<void> insertTree(const ConversationTree& tree, Inserts& inserts);
   Result<std::vector<ModelRecord>> modelsWhere(const char* condition, const std::string& value);
 
   Db db_;

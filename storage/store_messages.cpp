@@ -113,9 +113,10 @@ Result<std::vector<MessageId>> Store::siblingsOf(const Message& message) {
   }
 }
 
-Result<void> Store::insertMessage(const Message& m) {
+Result<void> Store::insertMessage(const Message& m, Inserts& inserts) {
   const AnswerStats& stats = m.stats;
-  STORE_CHECK(db_.run(
+  STORE_CHECK(db_.runAgain(
+      inserts.message,
       "INSERT INTO message(id, conversation_id, parent_id, role, state, created_at, finished_at, stop_reason,"
       " prompt_tokens, cached_tokens, think_tokens, answer_tokens, context_used, context_size, turns_left_out, seed,"
       " ttft_ms, think_ms, total_ms, prompt_tps, gen_tps, snapshot)"
@@ -124,23 +125,25 @@ Result<void> Store::insertMessage(const Message& m) {
       stats.promptTokens, stats.cachedTokens, stats.thinkTokens, stats.answerTokens, stats.contextUsed,
       stats.contextSize, stats.turnsLeftOut, seedBits(stats), stats.ttftMs, stats.thinkMs, stats.totalMs,
       stats.promptTps, stats.genTps, orNull(m.snapshot)));
-  return insertParts(m.id, 0, m.parts);
+  return insertParts(m.id, 0, m.parts, inserts);
 }
 
-Result<void> Store::insertParts(MessageId message, int64_t firstSeq, std::span<const Part> parts) {
+Result<void> Store::insertParts(MessageId message, int64_t firstSeq, std::span<const Part> parts, Inserts& inserts) {
   for (const Part& p : parts) {
     if (!p.json.empty() && !nlohmann::json::accept(p.json))
       return fail(Err::badValue, "The details of a part of message " + message.str() + " are not JSON.");
-    STORE_CHECK(
-        db_.run("INSERT INTO part(message_id, seq, kind, mime, text, json, tokens, started_at, ended_at)"
-                " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                message, firstSeq++, name(p.kind), p.mime, p.text, orNull(p.json), p.tokens, p.startedAt, p.endedAt));
+    STORE_CHECK(db_.runAgain(inserts.part,
+                             "INSERT INTO part(message_id, seq, kind, mime, text, json, tokens, started_at, ended_at)"
+                             " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                             message, firstSeq++, name(p.kind), p.mime, p.text, orNull(p.json), p.tokens, p.startedAt,
+                             p.endedAt));
   }
   return {};
 }
 
 Result<void> Store::beginAnswer(const Message& answer) {
-  STORE_CHECK(insertMessage(answer));
+  Inserts inserts;
+  STORE_CHECK(insertMessage(answer, inserts));
   return db_.run("UPDATE conversation SET current_leaf = ?, updated_at = ? WHERE id = ?", answer.id, answer.createdAt,
                  answer.conversation);
 }
@@ -163,7 +166,8 @@ Result<Sent> Store::send(const Sending& s) {
   question.createdAt = now;
   question.finishedAt = now;
   question.parts = s.parts;
-  STORE_CHECK(insertMessage(question));
+  Inserts inserts;
+  STORE_CHECK(insertMessage(question, inserts));
   Message answer = freshAnswer(s.answer, s.conversation, s.question, now, s.snapshot);
   STORE_CHECK(beginAnswer(answer));
   STORE_TRY(siblings, siblingsOf(question));
@@ -229,7 +233,8 @@ Result<void> Store::appendDelta(MessageId id, const DraftDelta& delta) {
   }
   if (!sameKind) {
     const Part fresh{.kind = delta.kind, .mime = "text/markdown", .tokens = 0, .startedAt = delta.at};
-    STORE_CHECK(insertParts(id, seq + 1, std::span(&fresh, 1)));
+    Inserts inserts;
+    STORE_CHECK(insertParts(id, seq + 1, std::span(&fresh, 1), inserts));
     part = sqlite3_last_insert_rowid(db_.handle());
   }
   if (!delta.text.empty())
@@ -271,7 +276,8 @@ Result<void> Store::seal(const Sealing& s) {
   STORE_CHECK(mustStream(s.message));
   STORE_CHECK(mergeDrafts(s.message));
   STORE_TRY(nextSeq, db_.integer("SELECT coalesce(max(seq), -1) + 1 FROM part WHERE message_id = ?", s.message));
-  STORE_CHECK(insertParts(s.message, nextSeq, s.extra));
+  Inserts inserts;
+  STORE_CHECK(insertParts(s.message, nextSeq, s.extra, inserts));
   std::optional<std::string> snapshot;
   if (s.snapshot) snapshot = toJson(*s.snapshot);
   STORE_CHECK(db_.run(

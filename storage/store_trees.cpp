@@ -1,5 +1,6 @@
 // Whole conversations, with every branch: taken out for a file, and brought in from one.
 #include <algorithm>
+#include <optional>
 
 #include "storage/export/branch_order.h"
 #include "storage/export/conversation_json.h"
@@ -87,7 +88,8 @@ Result<ConversationTree> Store::tree(ConversationId id) {
 Result<ImportReport> Store::importTrees(std::span<const ConversationTree> trees) {
   ImportReport report;
   STORE_TRY(transaction, Transaction::begin(db_));
-  for (const ConversationTree& tree : trees) STORE_CHECK(importTree(tree, report));
+  Inserts inserts;
+  for (const ConversationTree& tree : trees) STORE_CHECK(importTree(tree, inserts, report));
   STORE_CHECK(transaction.commit());
   return report;
 }
@@ -106,15 +108,19 @@ Result<Store::Holding> Store::holdingOf(const ConversationTree& wanted) {
   return Holding::absent;
 }
 
-Result<void> Store::importTree(const ConversationTree& tree, ImportReport& report) {
-  const std::string content = toJson(tree);
-  ConversationTree wanted = tree;
-  for (uint64_t attempt = 0;; wanted = withNewIds(tree, contentBits(content, ++attempt))) {
+Result<void> Store::importTree(const ConversationTree& tree, Inserts& inserts, ImportReport& report) {
+  // Most trees are new here: their copy under other ids is only made for those that are not.
+  std::optional<ConversationTree> copy;
+  for (uint64_t attempt = 0;;) {
+    const ConversationTree& wanted = copy ? *copy : tree;
     STORE_TRY(holding, holdingOf(wanted));
-    if (holding == Holding::other) continue;
+    if (holding == Holding::other) {
+      copy = withNewIds(tree, contentBits(toJson(tree), ++attempt));
+      continue;
+    }
     if (holding == Holding::absent) {
-      STORE_CHECK(insertTree(wanted));
-      ++(attempt == 0 ? report.imported : report.renamed);
+      STORE_CHECK(insertTree(wanted, inserts));
+      ++(copy ? report.renamed : report.imported);
       return {};
     }
     STORE_CHECK(db_.run("UPDATE conversation SET deleted_at = NULL WHERE id = ? AND deleted_at IS NOT NULL",
@@ -124,12 +130,12 @@ Result<void> Store::importTree(const ConversationTree& tree, ImportReport& repor
   }
 }
 
-Result<void> Store::insertTree(const ConversationTree& tree) {
+Result<void> Store::insertTree(const ConversationTree& tree, Inserts& inserts) {
   const Conversation& c = tree.conversation;
   STORE_CHECK(
       db_.run("INSERT INTO conversation(id, title, title_by_person, created_at, updated_at) VALUES(?, ?, ?, ?, ?)",
               c.id, c.title, c.titleByPerson, c.createdAt, c.updatedAt));
-  for (const Message& m : tree.messages) STORE_CHECK(insertMessage(m));
+  for (const Message& m : tree.messages) STORE_CHECK(insertMessage(m, inserts));
   if (c.currentLeaf) STORE_CHECK(setLeaf(c.id, c.currentLeaf));
   STORE_CHECK(db_.run("DELETE FROM setting WHERE scope = 'conversation' AND owner = ?", c.id.str()));
   for (const auto& [key, value] : tree.settings)

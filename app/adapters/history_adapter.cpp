@@ -27,7 +27,9 @@ FileFormat toApp(ui::ExportFormat format) {
 }  // namespace
 
 HistoryAdapter::HistoryAdapter(storage::StorageThread& store, ChatAdapter& chat, QObject* parent)
-    : ui::HistoryPort(parent), store_(store), chat_(chat) {}
+    : ui::HistoryPort(parent), store_(store), chat_(chat) {
+  reading_.setMaxThreadCount(1);
+}
 
 void HistoryAdapter::list() {
   store_.call([](Store& s) { return s.conversations(); },
@@ -139,7 +141,7 @@ void HistoryAdapter::showVersion(const QString& conversationId, const QString& a
       });
 }
 
-// Both go on the storage thread from store to disk; the failure of a file is no matter of the thread that is shown.
+// On the storage thread from store to disk; the failure of a file is no matter of the thread that is shown.
 void HistoryAdapter::exportTo(const QString& conversationId, const QUrl& file, ui::ExportFormat format) {
   const auto id = conversationOf(conversationId);
   if (!id) return;
@@ -155,8 +157,26 @@ void HistoryAdapter::exportTo(const QString& conversationId, const QUrl& file, u
       });
 }
 
+// Drafts of a streaming answer do not wait for the reading. It is back on this thread before it is brought in: the
+// storage thread may be gone when the reading ends.
 void HistoryAdapter::importFrom(const QUrl& file) {
-  store_.call([path = file.toLocalFile().toStdString()](Store& s) { return importFromFile(s, path); },
+  reading_.start([this, path = file.toLocalFile().toStdString()] {
+    auto trees = std::make_shared<storage::Result<std::vector<storage::ConversationTree>>>(readTransferFile(path));
+    QMetaObject::invokeMethod(
+        this,
+        [this, trees] {
+          if (*trees) {
+            bringIn(std::move(**trees));
+          } else {
+            emit failed(QString(), toQt(trees->error().what));
+          }
+        },
+        Qt::QueuedConnection);
+  });
+}
+
+void HistoryAdapter::bringIn(std::vector<storage::ConversationTree> trees) {
+  store_.call([trees = std::move(trees)](Store& s) { return s.importTrees(trees); },
               [this](storage::Result<storage::ImportReport> report) {
                 if (!report) {
                   emit failed(QString(), toQt(report.error().what));

@@ -1,5 +1,8 @@
-// The window's HistoryPort over the store. Owner: AppServices. UI thread.
+// The window's HistoryPort over the store. Owner: AppServices. UI thread; files that are brought in are read on one of
+// its own, which the end waits for.
 #pragma once
+
+#include <QThreadPool>
 
 #include "app/adapters/chat_adapter.h"
 #include "storage/storage_thread.h"
@@ -25,9 +28,11 @@ class HistoryAdapter : public ui::HistoryPort {
  private:
   void tell(const storage::Thread& thread);
   void tellConversation(const QString& conversationId);
+  void bringIn(std::vector<storage::ConversationTree> trees);
 
   storage::StorageThread& store_;
   ChatAdapter& chat_;
+  QThreadPool reading_;  // of one thread: files come in as they were chosen. Last: ends before what it tells
 };
 
 }  // namespace lemma::app

@@ -16,9 +16,4 @@ Result<std::string> exportConversations(Store& store, std::span<const Conversati
   return conversationsFile(lines, head);
 }
 
-Result<ImportReport> importConversations(Store& store, std::string_view bytes) {
-  STORE_TRY(trees, conversationsFromFile(bytes));
-  return store.importTrees(trees);
-}
-
 }  // namespace lemma::storage

@@ -1,4 +1,5 @@
-// Conversations out of a store into a file's bytes, and back. The thread that owns the store.
+// Conversations out of a store into a file's bytes. The thread that owns the store. The way back has two steps, as the
+// first needs no store: conversationsFromFile() on any thread, then Store::importTrees().
 #pragma once
 
 #include <span>
@@ -12,8 +13,5 @@ namespace lemma::storage {
 
 // Those named; no names: all that are not in the bin, newest first.
 Result<std::string> exportConversations(Store& store, std::span<const ConversationId> which, const ExportHead& head);
-
-// Everything the file holds, or nothing.
-Result<ImportReport> importConversations(Store& store, std::string_view bytes);
 
 }  // namespace lemma::storage

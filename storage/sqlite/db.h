@@ -111,6 +111,19 @@ class Db {
     STORE_TRY(statement, query(sql, values...));
     return statement.finish();
   }
+  // The same for what is run again and again: the first time makes the statement, which takes longer than most rows.
+  // `kept` stands behind the transaction that it is used in, so that it goes first.
+  template <class... Values>
+  Result<void> runAgain(std::optional<Statement>& kept, std::string_view sql, const Values&... values) {
+    if (!kept) {
+      STORE_TRY(statement, prepare(sql));
+      kept.emplace(std::move(statement));
+    }
+    kept->reset();
+    int at = 0;
+    (kept->bind(++at, values), ...);
+    return kept->finish();
+  }
   // First column of the first row; notFound when there is no row.
   template <class... Values>
   Result<int64_t> integer(std::string_view sql, const Values&... values) {

@@ -1,6 +1,6 @@
 // Files of conversations that somebody broke: one sentence each, which begins with the path of the key.
 #include "storage/export/bounded_json.h"
-#include "storage/export/transfer.h"
+#include "tests/export/import.h"
 #include "tests/storage/fixture.h"
 
 namespace lemma::storage {
@@ -147,6 +147,51 @@ TEST(HostileExport, theRightFileIsReadAndKeysOfTomorrowArePassedOver) {
   EXPECT_EQ(marked, trees);
 }
 
+// README.md marks with a `?` what may be missing: null says the same, and nothing else of the file changes.
+TEST(HostileExport, whatMayBeMissingMayBeNull) {
+  struct Optional {
+    const char* at;
+    void (*forget)(ConversationTree&);
+  };
+  static constexpr Optional kOptional[] = {
+      {"/conversations/0/title_by_person", [](ConversationTree& t) { t.conversation.titleByPerson = false; }},
+      {"/conversations/0/current", [](ConversationTree& t) { t.conversation.currentLeaf.reset(); }},
+      {"/conversations/0/settings", [](ConversationTree& t) { t.settings.clear(); }},
+      {"/conversations/0/settings/temperature", [](ConversationTree& t) { t.settings.erase("temperature"); }},
+      {"/conversations/0/messages/0/parent", [](ConversationTree&) {}},
+      {"/conversations/0/messages/0/finished_at", [](ConversationTree& t) { t.messages[0].finishedAt.reset(); }},
+      {"/conversations/0/messages/0/stop_reason", [](ConversationTree& t) { t.messages[0].stopReason.clear(); }},
+      {"/conversations/0/messages/0/stats", [](ConversationTree& t) { t.messages[0].stats = {}; }},
+      {"/conversations/0/messages/0/stats/prompt_tokens",
+       [](ConversationTree& t) { t.messages[0].stats.promptTokens.reset(); }},
+      {"/conversations/0/messages/0/stats/seed", [](ConversationTree& t) { t.messages[0].stats.seed.reset(); }},
+      {"/conversations/0/messages/0/stats/ttft_ms", [](ConversationTree& t) { t.messages[0].stats.ttftMs.reset(); }},
+      {"/conversations/0/messages/0/made_with", [](ConversationTree& t) { t.messages[0].snapshot.clear(); }},
+      {"/conversations/0/messages/0/parts/0/details", [](ConversationTree& t) { t.messages[0].parts[0].json.clear(); }},
+      {"/conversations/0/messages/0/parts/0/tokens",
+       [](ConversationTree& t) { t.messages[0].parts[0].tokens.reset(); }},
+      {"/conversations/0/messages/0/parts/0/started_at",
+       [](ConversationTree& t) { t.messages[0].parts[0].startedAt.reset(); }},
+      {"/conversations/0/messages/0/parts/0/ended_at",
+       [](ConversationTree& t) { t.messages[0].parts[0].endedAt.reset(); }},
+  };
+  TAKE(whole, conversationsFromFile(rightFile().dump()));
+  for (const Optional& optional : kOptional) {
+    std::vector<ConversationTree> expected = whole;
+    optional.forget(expected[0]);
+    const nlohmann::ordered_json::json_pointer at(optional.at);
+    auto file = rightFile();
+    file[at] = nullptr;
+    const auto null = conversationsFromFile(file.dump());
+    ASSERT_TRUE(null) << optional.at << ' ' << null.error().what;
+    EXPECT_EQ(*null, expected) << optional.at;
+    file[at.parent_pointer()].erase(at.back());
+    const auto missing = conversationsFromFile(file.dump());
+    ASSERT_TRUE(missing) << optional.at << ' ' << missing.error().what;
+    EXPECT_EQ(*missing, expected) << optional.at;
+  }
+}
+
 TEST(HostileExport, everyChangeHasItsSentence) {
   static_assert(std::size(kChanges) > 50);
   for (const Change& change : kChanges) {
@@ -199,12 +244,25 @@ TEST(HostileExport, limitsComeBeforeMemory) {
   ASSERT_FALSE(tooMany);
   EXPECT_EQ(tooMany.error().what, "[3]: the file has more than 4 values.");
   EXPECT_EQ(parseBounded("[[]]", {.values = 1}).error().code, Err::tooLarge);
+  EXPECT_EQ(parseBounded("1", {.values = 0}).error().what, "The file: the file has more than 0 values.");
   EXPECT_EQ(parseBounded(R"(["abc"])", {.text = 2}).error().what, "[0]: longer than 2 bytes.");
 
   auto file = rightFile();
   auto& conversation = file["conversations"][0];
   conversation["title"] = std::string(4097, 't');
   EXPECT_EQ(sentenceOf(file.dump()), "conversations[0].title: is longer than 4096 bytes.");
+  file = rightFile();
+  file["conversations"][0]["messages"][1]["stop_reason"] = std::string(257, 'r');
+  EXPECT_EQ(sentenceOf(file.dump()), "conversations[0].messages[1].stop_reason: is longer than 256 bytes.");
+  file = rightFile();
+  file["conversations"][0]["messages"][1]["parts"][0]["mime"] = std::string(257, 'm');
+  EXPECT_EQ(sentenceOf(file.dump()), "conversations[0].messages[1].parts[0].mime: is longer than 256 bytes.");
+  file = rightFile();
+  file["schema"] = "lemma.conversations/" + std::string(257, '1');
+  EXPECT_EQ(sentenceOf(file.dump()), "schema: is longer than 256 bytes.");
+  file = rightFile();
+  file["conversations"][0]["messages"] = std::vector<int>(1'000'001);
+  EXPECT_EQ(sentenceOf(file.dump()), "conversations[0].messages: has more than 1000000 elements.");
   file = rightFile();
   file["conversations"] = std::vector<int>(100'001);
   EXPECT_EQ(sentenceOf(file.dump()), "conversations: has more than 100000 elements.");

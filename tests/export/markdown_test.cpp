@@ -55,6 +55,20 @@ TEST(MarkdownExport, everyKindOfMessageAndPart) {
       "*Stopped here.*\n\n## Answer\n\n*Interrupted here.*\n");
 }
 
+TEST(MarkdownExport, aNameStaysInItsLine) {
+  Thread thread = threadOf("Q", "", "A");
+  thread.conversation.title = "One\r\n# two\n```";
+  AnswerSnapshot snapshot = someSnapshot();
+  snapshot.modelName = "my\nmodel_1";
+  thread.messages[1].snapshot = toJson(snapshot);
+  EXPECT_EQ(toMarkdown(thread),
+            "# One  \\# two \\`\\`\\`\n\n## Question\n\nQ  \n\n## Answer (my model\\_1)\n\nA\n\n## Question\n\nQ  \n");
+  thread.conversation.title = " \n ";
+  snapshot.modelName.clear();
+  thread.messages[1].snapshot = toJson(snapshot);
+  EXPECT_EQ(toMarkdown(thread), "# Conversation\n\n## Question\n\nQ  \n\n## Answer\n\nA\n\n## Question\n\nQ  \n");
+}
+
 TEST(MarkdownExport, anOpenFenceEndsWithItsText) {
   for (const auto& [answer, ends] : std::vector<std::pair<std::string, std::string>>{
            {"```c\nint x;", "int x;\n```\n\n## "},

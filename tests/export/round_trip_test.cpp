@@ -1,5 +1,6 @@
 // What is exported comes back as it was: values, bytes, and no conversation twice.
 #include "storage/export/transfer.h"
+#include "tests/export/import.h"
 #include "tests/export/some_trees.h"
 #include "tests/storage/fault_vfs.h"
 #include "tests/storage/fixture.h"
