@@ -68,6 +68,11 @@ class Desktop:
     def press(*keys):
         subprocess.run(["xdotool", "key", *keys], check=True)
 
+    @staticmethod
+    def click(x, y, times=1):
+        command = ["xdotool", "mousemove", str(x), str(y), "click", "--repeat", str(times), "--delay", "80", "1"]
+        subprocess.run(command, check=True)
+
 
 def wait_for(what, condition, seconds, every=0.05):
     """The first true value of condition(); an AssertionError that names `what` after `seconds`."""

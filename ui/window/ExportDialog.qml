@@ -13,6 +13,7 @@ FileDialog {
 
     title: qsTr("Export the conversation")
     fileMode: FileDialog.SaveFile
+    acceptLabel: qsTr("Save")
     nameFilters: [qsTr("Lemma, to import again (*.json)"), qsTr("Markdown (*.md)"), qsTr("Markdown without thoughts (*.md)")]
     defaultSuffix: selectedNameFilter.index > 0 ? "md" : "json"
     onAccepted: chosen(selectedFile, selectedNameFilter.index)

@@ -14,6 +14,10 @@ Item {
     readonly property bool chosen: conversationId === vm.currentId
     readonly property bool renaming: conversationId === vm.renamingId
 
+    function openMenu() {
+        menu.active = true;
+    }
+
     implicitHeight: 32
     Accessible.role: Accessible.ListItem
     Accessible.name: title
@@ -29,7 +33,7 @@ Item {
     }
     PlainLabel {
         anchors.left: parent.left
-        anchors.right: actions.left
+        anchors.right: more.left
         anchors.leftMargin: 10
         anchors.rightMargin: 6
         anchors.verticalCenter: parent.verticalCenter
@@ -46,33 +50,42 @@ Item {
         onTapped: root.vm.open(root.conversationId)
         onDoubleTapped: root.vm.startRename(root.conversationId)
     }
-    Row {
-        id: actions
+    TapHandler {
+        enabled: !root.renaming
+        acceptedButtons: Qt.RightButton
+        onTapped: root.openMenu()
+    }
+    // One small button: words over the row's middle would take the clicks that open it.
+    TextAction {
+        id: more
 
         anchors.right: parent.right
-        anchors.rightMargin: 8
-        anchors.verticalCenter: parent.verticalCenter
-        spacing: 8
-        visible: hover.hovered && !root.renaming
-        width: visible ? implicitWidth : 0
+        anchors.rightMargin: 4
+        height: parent.height
+        width: visible ? 24 : 0
+        visible: (hover.hovered || menu.active) && !root.renaming
+        text: "\u22ef"
+        focusPolicy: Qt.NoFocus
+        Accessible.role: Accessible.ButtonMenu
+        Accessible.name: qsTr("More for %1").arg(root.title)
+        onClicked: root.openMenu()
+    }
+    Loader {
+        id: menu
 
-        TextAction {
-            text: qsTr("Rename")
-            focusPolicy: Qt.NoFocus
-            Accessible.name: qsTr("Rename %1").arg(root.title)
-            onClicked: root.vm.startRename(root.conversationId)
+        active: false
+        source: "RowMenu.qml"
+        onLoaded: {
+            item.vm = root.vm;
+            item.conversationId = root.conversationId;
+            item.popup(root, root.width - item.width, root.height + 2);
         }
-        TextAction {
-            text: qsTr("Export")
-            focusPolicy: Qt.NoFocus
-            Accessible.name: qsTr("Export %1").arg(root.title)
-            onClicked: root.vm.startExport(root.conversationId)
-        }
-        TextAction {
-            text: qsTr("Delete")
-            focusPolicy: Qt.NoFocus
-            Accessible.name: qsTr("Delete %1").arg(root.title)
-            onClicked: root.vm.remove(root.conversationId)
+    }
+    Connections {
+        target: menu.item
+
+        function onClosed() {
+            menu.active = false;
         }
     }
     Loader {

@@ -101,6 +101,8 @@ Rectangle {
                     root.vm.startRename(id);
                 else if (event.key === Qt.Key_Delete)
                     root.vm.remove(id);
+                else if (event.key === Qt.Key_Menu)
+                    currentItem.openMenu();
                 else if (event.key === Qt.Key_Return || event.key === Qt.Key_Enter || event.key === Qt.Key_Space)
                     root.vm.open(id);
                 else
