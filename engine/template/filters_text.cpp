@@ -86,7 +86,7 @@ Value truncate(Call& c) {
   c.in.budget.spendBytes(t.size());
   const auto endLength = int64_t(codePoints(end.bytes()));
   if (wanted < endLength || leeway < 0) refuse("'truncate' got a length that is too small");
-  if (int64_t(codePoints(t.bytes())) <= wanted + leeway) return Value::string(t);
+  if (int64_t(codePoints(t.bytes())) - leeway <= wanted) return Value::string(t);  // their sum may be too large
   Text cut = t.substr(0, byteOf(t.bytes(), size_t(wanted - endLength)));
   if (!killWords) {
     const size_t space = cut.bytes().rfind(' ');
