@@ -72,6 +72,7 @@ Value sort(Call& c) {
   std::vector<size_t> order;
   sortBy(c, keys, order, reverse);
   std::vector<Value> out;
+  out.reserve(order.size());
   for (const size_t i : order) out.push_back(all[i]);
   return Value::list(std::move(out));
 }
@@ -87,6 +88,7 @@ Value dictSort(Call& c) {
   std::vector<size_t> order;
   sortBy(c, keys, order, reverse);
   std::vector<Value> out;
+  out.reserve(order.size());
   for (const size_t i : order) out.push_back(Value::tuple({c.self.pairs()[i].first, c.self.pairs()[i].second}));
   return Value::list(std::move(out));
 }
@@ -130,6 +132,7 @@ Value extreme(Call& c) {
   if (all.empty()) return Value::undefined("there is no element to choose");
   size_t best = 0;
   std::vector<Value> keys;
+  keys.reserve(all.size());
   for (const Value& v : all) keys.push_back(folded(c, c.has(1) ? reach(c, v, *c.at(1), nullptr) : v, sensitive));
   for (size_t i = 1; i < all.size(); ++i) {
     if (lowest ? less(keys[i], keys[best], c.in.budget) : less(keys[best], keys[i], c.in.budget)) best = i;

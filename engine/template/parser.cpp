@@ -390,7 +390,8 @@ class Parser : private TokenCursor {
       n = parsePrimary();
     }
     n = parsePostfix(std::move(n));
-    return withFilters ? parseFilters(std::move(n)) : std::move(n);
+    if (withFilters) n = parseFilters(std::move(n));
+    return n;
   }
 
   NodePtr parsePrimary() {

@@ -132,6 +132,7 @@ void RoutePhase::run(const Run& run, int chunk, Worker& worker) const {
       }
       takeLargest(group, params.groups, params.topGroups, [&](int, int64_t g) { stays[g] = 1; });
       for (int64_t e = 0; e < experts; ++e) {
+        // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): checkRoute holds size to 1 at least
         if (stays[e / size] == 0) wish[e] = -std::numeric_limits<float>::infinity();
       }
     }

@@ -104,6 +104,7 @@ ProductPhase::Cut ProductPhase::cut(const Run& run) const {
     return c;
   }
   const int64_t panels = roundUp(total, kPanel) / kPanel;
+  // NOLINTNEXTLINE(clang-analyzer-core.DivideZero): checkMatMul sees that every product has outputs
   const int64_t blocks = std::max<int64_t>((wish + panels - 1) / panels, (c.rows + kManyRows - 1) / kManyRows);
   const int rows = c.rows;
   c.rows = int(std::clamp<int64_t>(roundUp((rows + blocks - 1) / blocks, kStrip), kStrip, kManyRows));
